@@ -1,0 +1,63 @@
+"""Facts, told as they happen: one method a fact, so that neither words nor fields can drift."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from byreturn.mail import Destination, Diagnosis, Duration, Mailbox, Message, QueueId, Reply
+from byreturn.policy import Action, Event
+from byreturn.ports.network import Endpoint
+
+
+class Journal(Protocol):
+    """Hears every fact that an operator may ask about later."""
+
+    def client_refused(self, client: Endpoint, listener: str, reply: Reply) -> None:
+        """A client was sent away before it could say anything."""
+        ...
+
+    def refused(self, client: Endpoint, what: str, reply: Reply) -> None:
+        """A command of a client was answered 4yz or 5yz. `what` is bounded and printable."""
+        ...
+
+    def accepted(self, message: Message, recipients: int) -> None:
+        """We took responsibility for a message."""
+        ...
+
+    def settled(self, message_id: QueueId, address: Mailbox, event: Event, took: Duration) -> None:
+        """An attempt found something about a recipient."""
+        ...
+
+    def lost_fence(self, message_id: QueueId, ordinal: int) -> None:
+        """An outcome came too late: the attempt is no longer ours."""
+        ...
+
+    def destination_failing(
+        self, destination: Destination, failures: int, probe_in: Duration, finding: Diagnosis
+    ) -> None:
+        """Nobody answers for a destination; its mail waits."""
+        ...
+
+    def destination_recovered(self, destination: Destination) -> None:
+        """A destination answers again."""
+        ...
+
+    def expired(self, count: int) -> None:
+        """Recipients ran out of time."""
+        ...
+
+    def reported(self, about: QueueId, report_id: QueueId, actions: tuple[Action, ...]) -> None:
+        """A report was queued."""
+        ...
+
+    def undeliverable_report(self, message_id: QueueId, address: Mailbox, diagnosis: Diagnosis) -> None:
+        """A message with the null reverse path failed: nobody can be told, so it is told here."""
+        ...
+
+    def fault(self, where: str, why: str) -> None:
+        """Something of ours does not work; mail waits, nothing is lost."""
+        ...
+
+    def note(self, what: str, **facts: str | int) -> None:
+        """Something an operator likes to know: started, draining, stopped."""
+        ...

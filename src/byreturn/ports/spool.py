@@ -1,0 +1,265 @@
+"""The spool: what the desks may ask of durable memory, and what they may rely on.
+
+Every operation is one transaction, and its callback comes *after* the commit: what `done` hears is on the
+disk. Operations are applied in the order in which they were asked. A fault means that nothing of the
+operation is kept (after a commit that failed midway this is not certain; the fault says so).
+
+    accept   a message and its recipients                          -> the 250 may leave
+    settle   what attempts found, with the reports that are owed   -> dispositions are final
+    claim    recipients that are due become in flight              -> they may be dialled
+    report   the composed report, and the mark that it was sent    -> reported once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from byreturn.mail import Consignment, Destination, Diagnosis, Instant, Message, QueueId, Recipient
+from byreturn.policy import Action, Event, Fence, State
+
+
+class SpoolFault(Struct, frozen=True):
+    """The spool could not do it. `is_full`: for want of room. `is_ambiguous`: it may yet be on the disk."""
+
+    why: str
+    is_full: bool = False
+    is_ambiguous: bool = False
+
+
+class NewRecipient(Struct, frozen=True):
+    """A recipient as it is first stored: InFlight when booked for its first attempt already, else Waiting.
+
+    `finding`: why it was put off without an attempt of its own; that is then its first outcome.
+    """
+
+    recipient: Recipient
+    state: State
+    finding: Diagnosis | None = None
+    delay_notice_at: Instant | None = None
+
+
+class NewMessage(Struct, frozen=True):
+    """A message to store. `content` is None if it was sealed in a file under the message's id.
+
+    `expanded`: the ordinals of recipients whose alias expansion is to be reported (RFC 3461 section
+    5.2.7.2).
+    """
+
+    message: Message
+    recipients: tuple[NewRecipient, ...]
+    content: bytes | None
+    expanded: tuple[int, ...] = ()
+
+
+class Settling(Struct, frozen=True):
+    """What happened to one recipient. The fence must still be the one that booked it.
+
+    `owed`: the report that the event makes us owe. `delay_notice_at`: when to tell of the delay, if it
+    still lasts then and has not been told.
+    """
+
+    message_id: QueueId
+    ordinal: int
+    fence: Fence
+    event: Event
+    began_at: Instant
+    owed: Action | None = None
+    delay_notice_at: Instant | None = None
+
+
+class DestinationNews(Struct, frozen=True):
+    """The health of a destination: `failures` in a row (0: it is alive), and when to probe it next."""
+
+    destination: Destination
+    failures: int
+    due_at: Instant
+    finding: Diagnosis | None
+    failing_since: Instant | None
+
+
+class Settled(Struct, frozen=True):
+    """`lost`: recipients whose fence had moved on. `owed`: messages with a report due, and when."""
+
+    lost: tuple[tuple[QueueId, int], ...]
+    owed: tuple[tuple[QueueId, Instant], ...]
+
+
+class Claimed(Struct, frozen=True):
+    """What was booked, and when the next recipient is due (None: nothing waits)."""
+
+    consignments: tuple[Consignment, ...]
+    next_due_at: Instant | None
+
+
+class OwedLine(Struct, frozen=True):
+    """One recipient in a report. `state` and `finding` are as of now, `at` is when it came to be so."""
+
+    recipient: Recipient
+    action: Action
+    state: State
+    finding: Diagnosis | None
+    at: Instant
+    expires_at: Instant
+    next_try_at: Instant | None = None
+
+
+class OwedReport(Struct, frozen=True):
+    """All lines of a message's report that are due, and how many reports went before.
+
+    `thread`: the Message-ID of each automatic report sent before, oldest first.
+    """
+
+    message: Message
+    lines: tuple[OwedLine, ...]
+    thread: tuple[str, ...]
+
+
+class OwedDue(Struct, frozen=True):
+    """Messages with a report due now, and when the next one will be."""
+
+    messages: tuple[QueueId, ...]
+    next_due_at: Instant | None
+
+
+class Expiry(Struct, frozen=True):
+    """What expired, the reports that it made due, the destinations to probe first, and when to look again."""
+
+    expired: int
+    owed: tuple[tuple[QueueId, Instant], ...]
+    probe: tuple[Destination, ...]
+    next_at: Instant | None
+
+
+class ContentReader(Protocol):
+    """A content, read from front to back."""
+
+    octets: int
+
+    def read(self, octets: int) -> bytes:
+        """Return up to so many octets; empty at the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class ContentWriter(Protocol):
+    """A large content on its way to a file of its own."""
+
+    def write(self, data: bytes) -> SpoolFault | None:
+        """Append; a fault when there is no room."""
+        ...
+
+    def seal(self, done: Callable[[SpoolFault | None], None]) -> None:
+        """Make it durable under its final name; then the message may be accepted."""
+        ...
+
+    def abort(self) -> None:
+        """Throw it away."""
+        ...
+
+
+class Opened(Struct, frozen=True):
+    """What start found: our epoch, the largest id in use, the destinations that are failing.
+
+    `interrupted`: recipients in flight when the last process ended; they are waiting again. `parked`:
+    those among them that were interrupted for the third time.
+    """
+
+    epoch: int
+    floor: QueueId
+    failing: tuple[DestinationNews, ...]
+    interrupted: int
+    parked: int
+
+
+Done: TypeAlias = Callable[[SpoolFault | None], None]
+
+
+class Spool(Protocol):
+    """Durable memory."""
+
+    def accept(self, new: NewMessage, done: Done) -> None:
+        """Store a message. COMMIT POINT: from the callback on we owe delivery or a report."""
+        ...
+
+    def settle(
+        self,
+        settlings: tuple[Settling, ...],
+        news: tuple[DestinationNews, ...],
+        now: Instant,
+        done: Callable[[Settled | SpoolFault], None],
+    ) -> None:
+        """Record what attempts found, together with every report it now owes.
+
+        A settling whose fence has moved on changes nothing and is named in `lost`.
+        """
+        ...
+
+    def claim(
+        self,
+        now: Instant,
+        limit: int,
+        quotas: dict[Destination, int],
+        done: Callable[[Claimed | SpoolFault], None],
+    ) -> None:
+        """Book recipients that are due, at most `limit` of them: reports first, then urgent, then age.
+
+        A destination gets at most `quotas[destination]` recipients (the default quota where it is not
+        named); one that is failing gets a single recipient as its probe.
+        """
+        ...
+
+    def owed_due(self, now: Instant, limit: int, done: Callable[[OwedDue | SpoolFault], None]) -> None:
+        """Name messages with a report due."""
+        ...
+
+    def take_owed(
+        self, message_id: QueueId, now: Instant, done: Callable[[OwedReport | SpoolFault | None], None]
+    ) -> None:
+        """Read what a report must say; None when nothing is due (any more). Changes nothing."""
+        ...
+
+    def report(
+        self,
+        owed: OwedReport,
+        new: NewMessage | None,
+        done: Callable[[bool | SpoolFault], None],
+    ) -> None:
+        """Queue a composed report and mark its lines as reported; None: mark only, nobody is to be told.
+
+        False, and nothing done, when a line was reported or withdrawn in the meantime.
+        """
+        ...
+
+    def expire(
+        self, now: Instant, started_at: Instant, limit: int, done: Callable[[Expiry | SpoolFault], None]
+    ) -> None:
+        """End the life of recipients whose time is over and whose destination was probed since due."""
+        ...
+
+    def content(
+        self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]
+    ) -> None:
+        """Open a message's content; None when it is gone. `done` may be called from inside."""
+        ...
+
+    def content_writer(self, message_id: QueueId) -> ContentWriter:
+        """Begin a content too large for memory."""
+        ...
+
+    def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:
+        """Forget contents and history that are past their keeping; say how many rows went."""
+        ...
+
+    def has_room(self, octets: int) -> bool:
+        """Whether a message of this size may be taken without touching the reserve. Cheap."""
+        ...
+
+    def pressure(self) -> Instant:
+        """How many milliseconds the oldest unfinished operation has waited."""
+        ...
