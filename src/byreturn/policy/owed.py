@@ -5,7 +5,7 @@ whose *first* outcome is still to come, and for those not longer than `gather`; 
 report if everything is known together, and the first failure is never held by a slow host.
 
     1st report of a message   when every recipient has had its first outcome, at the latest after gather
-    n-th report               gather x 4^(n-1), at most 10 min: a thousand failures trickling in make few mails
+    n-th report               gather x 4^(n-1), at most 10 min: a thousand late failures make few mails
 
 Rules on who hears (RFC 3461 sections 4.1 and 5.2): never the null path, never after NOTIFY=NEVER, a failure
 unless NOTIFY names other things only, success and delay only where asked (a delay also where NOTIFY is

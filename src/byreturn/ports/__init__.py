@@ -46,6 +46,7 @@ from byreturn.ports.spool import (
     Spool,
     SpoolFault,
 )
+from byreturn.ports.worker import Worker
 
 __all__ = [
     "AddressAnswer",
@@ -90,4 +91,5 @@ __all__ = [
     "StreamUser",
     "Timer",
     "Whereabouts",
+    "Worker",
 ]

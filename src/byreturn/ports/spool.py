@@ -58,11 +58,14 @@ class Settling(Struct, frozen=True):
     """What happened to one recipient. The fence must still be the one that booked it.
 
     `owed`: the report that the event makes us owe. `delay_notice_at`: when to tell of the delay, if it
-    still lasts then and has not been told.
+    still lasts then and has not been told. `recipient_count` is the message's: with one recipient
+    there are no siblings to ask about.
     """
 
     message_id: QueueId
     ordinal: int
+    destination: Destination
+    recipient_count: int
     fence: Fence
     event: Event
     began_at: Instant
@@ -88,9 +91,10 @@ class Settled(Struct, frozen=True):
 
 
 class Claimed(Struct, frozen=True):
-    """What was booked, and when the next recipient is due (None: nothing waits)."""
+    """What was booked. `has_more`: more is due than fitted; `next_due_at`: when something else will be."""
 
     consignments: tuple[Consignment, ...]
+    has_more: bool
     next_due_at: Instant | None
 
 

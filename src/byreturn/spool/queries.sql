@@ -1,0 +1,237 @@
+-- Every statement of the spool, by name. Parameters are bound, never written into the text.
+
+-- name: add_epoch
+INSERT INTO epoch (started_at) VALUES (?);
+
+-- name: largest_id
+SELECT coalesce(max(id), 0) FROM message;
+
+-- name: failing_destinations
+-- The failing ones, longest first; bounded, because they are kept in memory.
+SELECT name, failures, due_at, finding, failing_since FROM destination
+WHERE failures > 0 ORDER BY failing_since LIMIT ?;
+
+-- name: add_message
+INSERT INTO message (id, reverse_path, accepted_at, expires_at, octets, recipient_count, body, ret, envid,
+    priority, origin_address, origin_hello, origin_listener, about, message_id, subject, is_bulk)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: get_message
+SELECT id, reverse_path, accepted_at, expires_at, octets, recipient_count, body, ret, envid,
+    priority, origin_address, origin_hello, origin_listener, about, message_id, subject, is_bulk
+FROM message WHERE id = ?;
+
+-- name: add_recipient
+INSERT INTO recipient (message_id, ordinal, address, given, destination, notify, orcpt, priority, state,
+    due_at, epoch, attempts, expires_at, changed_at, first_outcome_at, finding)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_content
+INSERT INTO content (message_id, octets, size) VALUES (?, ?, ?);
+
+-- name: get_content
+SELECT octets, size FROM content WHERE message_id = ?;
+
+-- name: wait_at_destination
+-- A recipient of a living destination waits: the destination is due no later than it.
+INSERT INTO destination (name, due_at) VALUES (?1, ?2)
+ON CONFLICT (name) DO UPDATE SET due_at = min(due_at, ?2) WHERE failures = 0;
+
+-- name: settle_recipient
+-- The fence is the condition: a row that does not match belongs to somebody else now.
+UPDATE recipient SET state = ?1, due_at = ?2, epoch = NULL, changed_at = ?3, finding = ?4,
+    first_outcome_at = coalesce(first_outcome_at, ?3)
+WHERE message_id = ?5 AND ordinal = ?6 AND state = 1 AND epoch = ?7 AND attempts = ?8;
+
+-- name: add_attempt
+INSERT INTO attempt (message_id, ordinal, number, began_at, ended_at, event, finding)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: destination_fails
+INSERT INTO destination (name, due_at, failures, failing_since, found_at, finding)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (name) DO UPDATE
+SET due_at = ?2, failures = ?3, failing_since = ?4, found_at = ?5, finding = ?6;
+
+-- name: destination_lives
+UPDATE destination SET due_at = ?2, failures = 0, failing_since = NULL, found_at = ?3, finding = NULL
+WHERE name = ?1;
+
+-- name: somebody_unheard
+SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND first_outcome_at IS NULL);
+
+-- name: is_open
+SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND state < 4);
+
+-- name: any_not_delivered
+SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND state != 4);
+
+-- name: reports_so_far
+SELECT count(*) FROM message WHERE about = ?;
+
+-- name: pending_report_due
+SELECT min(due_at) FROM owed WHERE message_id = ? AND report_id IS NULL AND action != 'delayed';
+
+-- name: next_report_due
+SELECT min(due_at) FROM owed WHERE message_id = ? AND report_id IS NULL;
+
+-- name: owe
+INSERT OR IGNORE INTO owed (message_id, ordinal, action, due_at, at) VALUES (?, ?, ?, ?, ?);
+
+-- name: hurry_reports
+UPDATE owed SET due_at = min(due_at, ?2)
+WHERE message_id = ?1 AND report_id IS NULL AND action != 'delayed';
+
+-- name: drop_delay_notice
+DELETE FROM owed WHERE message_id = ? AND ordinal = ? AND action = 'delayed' AND report_id IS NULL;
+
+-- name: drop_content
+DELETE FROM content WHERE message_id = ? RETURNING octets IS NULL;
+
+-- name: keep_content_until
+UPDATE content SET keep_until = ?2 WHERE message_id = ?1;
+
+-- name: due_reports
+-- Reports that wait, at destinations that are not failing: they go before everything else.
+SELECT message_id, ordinal FROM recipient
+WHERE state = 0 AND priority = 0 AND due_at <= ?1
+    AND NOT EXISTS (SELECT 1 FROM destination WHERE name = recipient.destination AND failures > 0)
+ORDER BY due_at LIMIT ?2;
+
+-- name: due_destinations
+SELECT name, failures FROM destination WHERE due_at <= ? ORDER BY due_at LIMIT ?;
+
+-- name: due_recipients
+SELECT message_id, ordinal FROM recipient
+WHERE state = 0 AND destination = ? AND priority = ? AND due_at <= ? ORDER BY due_at LIMIT ?;
+
+-- name: book_recipient
+UPDATE recipient SET state = 1, epoch = ?1, attempts = attempts + 1, due_at = ?2, changed_at = ?3
+WHERE message_id = ?4 AND ordinal = ?5 AND state = 0
+RETURNING message_id, ordinal, address, given, destination, notify, orcpt, attempts;
+
+-- name: first_due_at
+SELECT min(due_at) FROM recipient WHERE state = 0 AND destination = ? AND priority = ?;
+
+-- name: destination_due_at
+UPDATE destination SET due_at = ?2 WHERE name = ?1;
+
+-- name: forget_destination
+DELETE FROM destination WHERE name = ? AND failures = 0;
+
+-- name: next_destination_due
+SELECT min(due_at) FROM destination WHERE due_at > ?;
+
+-- name: owed_due
+SELECT message_id, min(due_at) FROM owed WHERE report_id IS NULL AND due_at <= ?
+GROUP BY message_id ORDER BY 2 LIMIT ?;
+
+-- name: next_owed
+SELECT min(due_at) FROM owed WHERE report_id IS NULL AND due_at > ?;
+
+-- name: owed_lines
+-- What is due, and with it every other line but a delay notice before its time.
+SELECT r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, o.action, r.state, r.due_at,
+    r.epoch, r.attempts, r.finding, o.at, r.expires_at, d.due_at, d.finding, d.failures
+FROM owed AS o
+JOIN recipient AS r ON r.message_id = o.message_id AND r.ordinal = o.ordinal
+LEFT JOIN destination AS d ON d.name = r.destination
+WHERE o.message_id = ?1 AND o.report_id IS NULL AND (o.due_at <= ?2 OR o.action != 'delayed')
+ORDER BY r.ordinal, o.action;
+
+-- name: is_owed
+SELECT EXISTS (
+    SELECT 1 FROM owed WHERE message_id = ? AND ordinal = ? AND action = ? AND report_id IS NULL
+);
+
+-- name: mark_reported
+UPDATE owed SET report_id = ?1
+WHERE message_id = ?2 AND ordinal = ?3 AND action = ?4 AND report_id IS NULL;
+
+-- name: thread
+SELECT message_id FROM message WHERE about = ? ORDER BY id;
+
+-- name: over_time
+-- Recipients that wait past their time at a failing destination; whether it was probed since they were due.
+SELECT r.message_id, r.ordinal, r.destination, r.notify, r.attempts, r.due_at, r.finding,
+    d.finding, d.found_at, m.reverse_path, m.recipient_count
+FROM recipient AS r
+JOIN destination AS d ON d.name = r.destination
+JOIN message AS m ON m.id = r.message_id
+WHERE r.state = 0 AND r.expires_at <= ?1 AND d.failures > 0
+ORDER BY r.expires_at LIMIT ?2;
+
+-- name: expire_recipient
+UPDATE recipient SET state = 6, due_at = NULL, changed_at = ?1, finding = ?2,
+    first_outcome_at = coalesce(first_outcome_at, ?1)
+WHERE message_id = ?3 AND ordinal = ?4 AND state = 0;
+
+-- name: probe_now
+UPDATE destination SET due_at = min(due_at, ?2) WHERE name = ?1;
+
+-- name: next_expiry
+SELECT min(expires_at) FROM recipient WHERE state = 0 AND expires_at > ?;
+
+-- name: interrupted_attempts
+INSERT INTO attempt (message_id, ordinal, number, began_at, ended_at, event, finding)
+SELECT message_id, ordinal, attempts, changed_at, max(changed_at, ?1), 'interrupted', ?2
+FROM recipient WHERE state = 1;
+
+-- name: park_interrupted
+-- Interrupted for the third time: something about this mail kills us.
+UPDATE recipient SET state = 3, due_at = NULL, epoch = NULL, changed_at = ?1, finding = ?2
+WHERE state = 1 AND (
+    SELECT count(*) FROM attempt AS a
+    WHERE a.message_id = recipient.message_id AND a.ordinal = recipient.ordinal
+        AND a.event = 'interrupted'
+) >= 3;
+
+-- name: destinations_of_interrupted
+INSERT INTO destination (name, due_at)
+SELECT destination, max(min(due_at), ?1) FROM recipient WHERE state = 1 GROUP BY destination
+ON CONFLICT (name) DO UPDATE SET due_at = min(due_at, excluded.due_at) WHERE failures = 0;
+
+-- name: release_interrupted
+-- Spread over the first two seconds by their number, so that a restart is no storm.
+UPDATE recipient SET state = 0, epoch = NULL, changed_at = ?1,
+    due_at = max(due_at, ?1 + (message_id + ordinal * 97) % 2000)
+WHERE state = 1;
+
+-- name: expired_contents
+SELECT message_id FROM content
+WHERE keep_until <= ?1
+    AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = content.message_id AND report_id IS NULL)
+ORDER BY keep_until LIMIT ?2;
+
+-- name: kept_octets
+SELECT coalesce(sum(size), 0) FROM content WHERE keep_until IS NOT NULL;
+
+-- name: oldest_kept
+SELECT message_id, size FROM content AS c
+WHERE keep_until IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = c.message_id AND report_id IS NULL)
+ORDER BY keep_until LIMIT ?;
+
+-- name: old_messages
+SELECT id FROM message AS m
+WHERE id < ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message_id = m.id AND state < 4)
+    AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = m.id AND report_id IS NULL)
+ORDER BY id LIMIT ?2;
+
+-- name: forget_message
+DELETE FROM message WHERE id = ?;
+
+-- name: forget_recipients
+DELETE FROM recipient WHERE message_id = ?;
+
+-- name: forget_attempts
+DELETE FROM attempt WHERE message_id = ?;
+
+-- name: forget_owed
+DELETE FROM owed WHERE message_id = ?;
+
+-- name: large_contents
+SELECT message_id FROM content WHERE octets IS NULL;
+
+-- name: give_back_pages
+PRAGMA incremental_vacuum(1000);

@@ -1,0 +1,109 @@
+-- The spool's tables. A queue is only waiting and in-flight rows; everything else in here is history.
+--
+-- All times are milliseconds since 1970, UTC. States are numbered as in spool/rows.py; the CHECKs repeat
+-- the law of policy/lifecycle.py, so that no code path can write a state that has no meaning.
+
+-- A run of the server process. An attempt that is in flight belongs to one.
+CREATE TABLE epoch (
+    id         INTEGER PRIMARY KEY,
+    started_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE message (
+    id              INTEGER PRIMARY KEY,
+    reverse_path    TEXT NOT NULL,              -- empty: the null path
+    accepted_at     INTEGER NOT NULL,
+    expires_at      INTEGER NOT NULL,
+    octets          INTEGER NOT NULL,
+    recipient_count INTEGER NOT NULL CHECK (recipient_count > 0),
+    body            TEXT NOT NULL,
+    ret             TEXT,
+    envid           TEXT,
+    priority        INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 3),
+    origin_address  TEXT NOT NULL,
+    origin_hello    TEXT NOT NULL,
+    origin_listener TEXT NOT NULL,
+    about           INTEGER,                    -- a report: the message it is about
+    message_id      TEXT NOT NULL,              -- the header field
+    subject         TEXT NOT NULL,
+    is_bulk         INTEGER NOT NULL CHECK (is_bulk IN (0, 1))
+) STRICT;
+
+CREATE INDEX message_about ON message (about) WHERE about IS NOT NULL;
+
+CREATE TABLE recipient (
+    message_id       INTEGER NOT NULL,
+    ordinal          INTEGER NOT NULL,
+    address          TEXT NOT NULL,
+    given            TEXT,                      -- null: the same as address
+    destination      TEXT NOT NULL,
+    notify           INTEGER NOT NULL,
+    orcpt            TEXT,
+    priority         INTEGER NOT NULL,
+    state            INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),
+    due_at           INTEGER,                   -- waiting: when to try; in flight: when, if interrupted
+    epoch            INTEGER,                   -- in flight: half of the fence; attempts is the other half
+    attempts         INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL,
+    changed_at       INTEGER NOT NULL,          -- since when it is in this state
+    first_outcome_at INTEGER,                   -- null: nothing is known about it yet
+    finding          TEXT,                      -- JSON: the last diagnosis
+    PRIMARY KEY (message_id, ordinal),
+    CHECK ((state IN (0, 1)) = (due_at IS NOT NULL)),
+    CHECK ((state = 1) = (epoch IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recipient_due ON recipient (destination, priority, due_at) WHERE state = 0;
+CREATE INDEX recipient_report_due ON recipient (due_at) WHERE state = 0 AND priority = 0;
+CREATE INDEX recipient_expiry ON recipient (expires_at) WHERE state = 0;
+CREATE INDEX recipient_in_flight ON recipient (epoch) WHERE state = 1;
+
+-- A destination that has waiting recipients or is failing. failures = 0: it is alive, and due_at is when
+-- the first of its recipients is due. Otherwise due_at is when to probe, for all who wait.
+CREATE TABLE destination (
+    name          TEXT PRIMARY KEY,
+    due_at        INTEGER NOT NULL,
+    failures      INTEGER NOT NULL DEFAULT 0,
+    failing_since INTEGER,
+    found_at      INTEGER,                      -- when the last probe ended
+    finding       TEXT,
+    CHECK ((failures = 0) = (failing_since IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX destination_due ON destination (due_at);
+CREATE INDEX destination_failing ON destination (name) WHERE failures > 0;
+
+-- History: what each attempt found for each recipient.
+CREATE TABLE attempt (
+    message_id INTEGER NOT NULL,
+    ordinal    INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    began_at   INTEGER NOT NULL,
+    ended_at   INTEGER NOT NULL,
+    event      TEXT NOT NULL,
+    finding    TEXT,
+    PRIMARY KEY (message_id, ordinal, number)
+) STRICT, WITHOUT ROWID;
+
+-- Reports that we owe, and those that were sent. The table is the timer.
+CREATE TABLE owed (
+    message_id INTEGER NOT NULL,
+    ordinal    INTEGER NOT NULL,
+    action     TEXT NOT NULL CHECK (action IN ('failed', 'delayed', 'delivered', 'relayed', 'expanded')),
+    due_at     INTEGER NOT NULL,
+    at         INTEGER NOT NULL,                -- when it came to be so
+    report_id  INTEGER,                         -- null: still owed; 0: nobody was to be told
+    PRIMARY KEY (message_id, ordinal, action)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX owed_due ON owed (due_at) WHERE report_id IS NULL;
+
+-- Contents under 64 KiB; a larger one has a row without octets here and a file of its own.
+CREATE TABLE content (
+    message_id INTEGER PRIMARY KEY,
+    octets     BLOB,
+    size       INTEGER NOT NULL,
+    keep_until INTEGER                          -- null: a recipient still needs it
+) STRICT;
+
+CREATE INDEX content_keep ON content (keep_until) WHERE keep_until IS NOT NULL;

@@ -1,0 +1,239 @@
+"""Recording what happened to recipients, with the reports that are owed for it: one transaction.
+
+Outcome and owed report cannot be told apart by a crash, because they are one commit. A settling whose fence
+has moved on (an operator was faster, or a restart took the attempt over) changes nothing at all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from byreturn.mail import Duration, Instant, Notify, QueueId, reverse_path_from_text
+from byreturn.policy import (
+    Action,
+    InFlight,
+    RanOutOfTime,
+    Relayed,
+    Stored,
+    Waiting,
+    advance,
+    owed_for,
+    report_due_at,
+)
+from byreturn.ports import DestinationNews, Expiry, Settled, Settling
+from byreturn.spool.rows import EVENT_NAMES, STATE_NUMBERS, finding_from_text, finding_text
+from byreturn.spool.statements import SQL
+
+_SETTLE = SQL["settle_recipient"]
+_ADD_ATTEMPT = SQL["add_attempt"]
+_WAIT = SQL["wait_at_destination"]
+_OWE = SQL["owe"]
+_DROP_CONTENT = SQL["drop_content"]
+
+
+def _one(connection: sqlite3.Connection, sql: str, *values: Any) -> Any:
+    return connection.execute(sql, values).fetchone()[0]
+
+
+def settle(
+    connection: sqlite3.Connection,
+    settlings: tuple[Settling, ...],
+    news: tuple[DestinationNews, ...],
+    now: Instant,
+    *,
+    gather: Duration,
+    keep_content: Duration,
+) -> tuple[Settled, list[QueueId]]:
+    """Apply outcomes and the health of destinations; see `ports.Spool.settle`.
+
+    Also returns the messages whose content was in a file that is needed no more.
+    """
+    files: list[QueueId] = []
+    lost: list[tuple[QueueId, int]] = []
+    touched: dict[QueueId, int] = {}
+    for settling in settlings:
+        if not _settle_one(connection, settling, now, gather=gather, files=files):
+            lost.append((settling.message_id, settling.ordinal))
+        elif not _is_simple(settling):
+            touched[settling.message_id] = settling.recipient_count
+    for one in news:
+        _hear(connection, one, now)
+    owed = [
+        (message_id, due_at)
+        for message_id, count in touched.items()
+        if (
+            due_at := _review(
+                connection, message_id, now, count=count, keep_content=keep_content, files=files
+            )
+        )
+        is not None
+    ]
+    return Settled(tuple(lost), tuple(owed)), files
+
+
+def _is_simple(settling: Settling) -> bool:
+    """Whether all is said and done: a lone recipient, delivered, and nobody wants to hear of it."""
+    return (
+        settling.recipient_count == 1
+        and settling.owed is None
+        and isinstance(settling.event, (Relayed, Stored))
+    )
+
+
+def _settle_one(
+    connection: sqlite3.Connection,
+    settling: Settling,
+    now: Instant,
+    *,
+    gather: Duration,
+    files: list[QueueId],
+) -> bool:
+    event, fence = settling.event, settling.fence
+    after = advance(InFlight(fence), event)
+    finding = finding_text(event.diagnosis)  # type: ignore[union-attr]
+    where = (settling.message_id, settling.ordinal)
+    due_at = after.due_at if isinstance(after, Waiting) else None
+    execute = connection.execute
+    changed = execute(
+        _SETTLE,
+        (STATE_NUMBERS[type(after)], due_at, now, finding, *where, fence.epoch, fence.attempt),
+    ).rowcount
+    if not changed:
+        return False
+    execute(
+        _ADD_ATTEMPT,
+        (*where, fence.attempt, settling.began_at, now, EVENT_NAMES[type(event)], finding),
+    )
+    if isinstance(after, Waiting):
+        execute(_WAIT, (settling.destination, due_at))
+        if settling.delay_notice_at is not None:
+            execute(_OWE, (*where, Action.DELAYED, settling.delay_notice_at, now))
+        return True
+    if fence.attempt > 1:
+        execute(SQL["drop_delay_notice"], where)
+    if settling.owed is not None:
+        owe(connection, settling.message_id, settling.ordinal, settling.owed, now, gather=gather)
+    elif _is_simple(settling):
+        _drop_content(connection, settling.message_id, files)
+    return True
+
+
+def _drop_content(connection: sqlite3.Connection, message_id: QueueId, files: list[QueueId]) -> None:
+    row = connection.execute(_DROP_CONTENT, (message_id,)).fetchone()
+    if row is not None and row[0]:
+        files.append(message_id)
+
+
+def owe(
+    connection: sqlite3.Connection,
+    message_id: QueueId,
+    ordinal: int,
+    action: Action,
+    now: Instant,
+    *,
+    gather: Duration,
+) -> None:
+    """Note a report that is owed; it joins one that waits already, if there is one."""
+    due_at = _one(connection, SQL["pending_report_due"], message_id)
+    if due_at is None:
+        due_at = report_due_at(
+            now=now,
+            reports_so_far=_one(connection, SQL["reports_so_far"], message_id),
+            gather=gather,
+            somebody_unheard=bool(_one(connection, SQL["somebody_unheard"], message_id)),
+        )
+    connection.execute(_OWE, (message_id, ordinal, action, due_at, now))
+
+
+def _review(
+    connection: sqlite3.Connection,
+    message_id: QueueId,
+    now: Instant,
+    *,
+    count: int,
+    keep_content: Duration,
+    files: list[QueueId],
+) -> Instant | None:
+    """After a change: is the report ready to leave, is the content still needed, what is due when."""
+    due_at: Instant | None = _one(connection, SQL["next_report_due"], message_id)
+    if (
+        count > 1
+        and due_at is not None
+        and due_at > now
+        and not _one(connection, SQL["somebody_unheard"], message_id)
+        and not _one(connection, SQL["reports_so_far"], message_id)
+    ):
+        # Everybody has been heard: the first report waits for nothing any more.
+        connection.execute(SQL["hurry_reports"], (message_id, now))
+        due_at = _one(connection, SQL["next_report_due"], message_id)
+    if not _one(connection, SQL["is_open"], message_id):
+        if due_at is None and not _one(connection, SQL["any_not_delivered"], message_id):
+            _drop_content(connection, message_id, files)
+        else:
+            connection.execute(SQL["keep_content_until"], (message_id, now + keep_content))
+    return due_at
+
+
+def _hear(connection: sqlite3.Connection, news: DestinationNews, now: Instant) -> None:
+    if news.failures:
+        connection.execute(
+            SQL["destination_fails"],
+            (
+                news.destination, news.due_at, news.failures, news.failing_since, now,
+                finding_text(news.finding),
+            ),
+        )  # fmt: skip
+    else:
+        connection.execute(SQL["destination_lives"], (news.destination, news.due_at, now))
+
+
+def expire(
+    connection: sqlite3.Connection,
+    now: Instant,
+    started_at: Instant,
+    limit: int,
+    *,
+    gather: Duration,
+    keep_content: Duration,
+) -> Expiry:
+    """End what is over; where the destination was not probed since, ask for a probe first.
+
+    Only recipients at failing destinations are looked at: where a destination lives, the last attempt is
+    booked for the moment of expiry, and its outcome decides.
+    """
+    touched: dict[QueueId, int] = {}
+    probe: list[Any] = []
+    count = 0
+    for row in connection.execute(SQL["over_time"], (now, limit)).fetchall():
+        (message_id, ordinal, destination, notify, attempts, due_at, own, theirs, found_at, path, n) = row
+        if found_at is None or found_at < max(due_at, started_at):
+            probe.append(destination)
+            continue
+        finding = theirs or own
+        connection.execute(SQL["expire_recipient"], (now, finding, message_id, ordinal))
+        connection.execute(
+            _ADD_ATTEMPT, (message_id, ordinal, attempts + 1, found_at, now, "expired", finding)
+        )
+        connection.execute(SQL["drop_delay_notice"], (message_id, ordinal))
+        diagnosis = finding_from_text(finding)
+        assert diagnosis is not None, "a failing destination has a finding"
+        action = owed_for(
+            RanOutOfTime(diagnosis), reverse_path_from_text(path), Notify(notify), passed_on=False
+        )
+        if action is not None:
+            owe(connection, message_id, ordinal, action, now, gather=gather)
+        touched[message_id] = n
+        count += 1
+    for destination in dict.fromkeys(probe):
+        connection.execute(SQL["probe_now"], (destination, now))
+    owed = [
+        (message_id, due)
+        for message_id, n in touched.items()
+        if (
+            due := _review(connection, message_id, now, count=n, keep_content=keep_content, files=[])
+        )
+        is not None
+    ]
+    next_at = now if count == limit else _one(connection, SQL["next_expiry"], now)
+    return Expiry(count, tuple(owed), tuple(dict.fromkeys(probe)), next_at)

@@ -1,0 +1,315 @@
+"""The spool on SQLite: the embedded default.
+
+Writes go through the committer, in groups. What only reads uses a connection of its own and answers at
+once: in WAL mode a reader sees the last commit and stops nobody. The log is carried over into the database
+by a thread with a third connection, so that no commit ever pays for it.
+
+Fails: see `committer`. After an ambiguous commit the process must end; `on_broken` is told.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from byreturn.mail import SECOND, Destination, Duration, Instant, QueueId, id_text
+from byreturn.ports import (
+    Claimed,
+    Clock,
+    ContentReader,
+    ContentWriter,
+    DestinationNews,
+    Expiry,
+    NewMessage,
+    Opened,
+    OwedDue,
+    OwedReport,
+    Settled,
+    Settling,
+    SpoolFault,
+    Worker,
+)
+from byreturn.spool.accepting import accept
+from byreturn.spool.claiming import claim
+from byreturn.spool.committer import Committer
+from byreturn.spool.contents import BytesReader, FileReader, FileWriter, sweep
+from byreturn.spool.keeping import Keeping, Purged, purge
+from byreturn.spool.opening import (
+    CONTENT_FOLDER,
+    DATABASE_NAME,
+    Lock,
+    connect,
+    open_spool,
+    prepare_folder,
+)
+from byreturn.spool.owing import owed_due, report, take_owed
+from byreturn.spool.settling import expire, settle
+from byreturn.spool.statements import SQL
+
+# Carry the log over when it has grown by so much; hold the writer for it only beyond the second figure.
+_CHECKPOINT_OCTETS: Final = 8 * 1024 * 1024
+_LOG_LIMIT: Final = 256 * 1024 * 1024
+_ROOM_CHECK_EVERY: Final[Duration] = 1 * SECOND
+_CHECK_EVERY: Final = 64
+
+
+class SpoolSettings(Struct, frozen=True):
+    """`quota`: recipients of one destination in flight; `reserve_octets`: disk that new mail may not take."""
+
+    gather: Duration = 1 * SECOND
+    keeping: Keeping = Keeping()
+    quota: int = 1000
+    reserve_octets: int = 0
+
+
+class SqliteSpool:
+    """Implements `ports.Spool`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        worker: Worker,
+        clock: Clock,
+        *,
+        settings: SpoolSettings,
+        on_broken: Callable[[str], None],
+    ) -> None:
+        prepare_folder(folder)
+        self._folder = folder
+        self._worker = worker
+        self._clock = clock
+        self._gather = settings.gather
+        self._keeping = settings.keeping
+        self._quota = settings.quota
+        self._reserve = settings.reserve_octets
+        self._lock = Lock(folder)
+        self._writer, self.opened = open_spool(folder, clock.now())
+        self._reader = connect(folder / DATABASE_NAME)
+        self._reader.execute("PRAGMA query_only = ON")
+        self._carrier = connect(folder / DATABASE_NAME)
+        self._is_carrying = False
+        self._log_path = folder / f"{DATABASE_NAME}-wal"
+        self._room = 0
+        self._room_seen_at: Instant | None = None
+        self._committer = Committer(
+            self._writer, worker, clock, on_broken=on_broken, after_commit=self._after_commit
+        )
+        self._commits = 0
+        self._sweep()
+
+    @property
+    def epoch(self) -> int:
+        """Our own epoch."""
+        return self.opened.epoch
+
+    def opened_facts(self) -> Opened:
+        """What start found."""
+        return self.opened
+
+    # --- Writing --------------------------------------------------------------------------------------
+
+    def accept(self, new: NewMessage, done: Callable[[SpoolFault | None], None]) -> None:
+        """Store a message."""
+        octets = 0 if new.content is None else len(new.content)
+        self._committer.submit(
+            lambda connection: accept(connection, new), done, rows=2 + len(new.recipients), octets=octets
+        )
+
+    def settle(
+        self,
+        settlings: tuple[Settling, ...],
+        news: tuple[DestinationNews, ...],
+        now: Instant,
+        done: Callable[[Settled | SpoolFault], None],
+    ) -> None:
+        """Record outcomes."""
+        gather, keep = self._gather, self._keeping.content
+
+        def finish(result: tuple[Settled, list[QueueId]] | SpoolFault) -> None:
+            if isinstance(result, SpoolFault):
+                done(result)
+                return
+            settled, files = result
+            if files:
+                self._unlink(files)
+            done(settled)
+
+        self._committer.submit(
+            lambda connection: settle(connection, settlings, news, now, gather=gather, keep_content=keep),
+            finish,
+            rows=2 * len(settlings) + len(news),
+            goes_first=any(one.owed is not None for one in settlings),
+        )
+
+    def claim(
+        self,
+        now: Instant,
+        limit: int,
+        quotas: dict[Destination, int],
+        done: Callable[[Claimed | SpoolFault], None],
+    ) -> None:
+        """Book what is due."""
+        self._committer.submit(
+            lambda connection: claim(
+                connection, self.epoch, now, limit, quotas, default_quota=self._quota
+            ),
+            done,
+            rows=limit,
+        )
+
+    def report(
+        self, owed: OwedReport, new: NewMessage | None, done: Callable[[bool | SpoolFault], None]
+    ) -> None:
+        """Queue a report and mark its lines."""
+        self._committer.submit(
+            lambda connection: report(connection, owed, new),
+            done,
+            rows=3 + len(owed.lines),
+            goes_first=True,
+        )
+
+    def expire(
+        self, now: Instant, started_at: Instant, limit: int, done: Callable[[Expiry | SpoolFault], None]
+    ) -> None:
+        """End what is over."""
+        self._committer.submit(
+            lambda connection: expire(
+                connection, now, started_at, limit, gather=self._gather, keep_content=self._keeping.content
+            ),
+            done,
+            rows=limit,
+        )
+
+    def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:
+        """Forget what is past its keeping, and give pages back to the disk."""
+
+        def work(connection: sqlite3.Connection) -> Purged:
+            return purge(connection, now, limit, self._keeping)
+
+        def finish(result: Purged | SpoolFault) -> None:
+            if isinstance(result, SpoolFault):
+                done(result)
+                return
+            self._unlink(result.files)
+            if result.rows:
+                self._committer.submit(_shrink, lambda _: None)
+            done(result.rows)
+
+        self._committer.submit(work, finish, rows=2 * limit)
+
+    # --- Reading --------------------------------------------------------------------------------------
+
+    def owed_due(self, now: Instant, limit: int, done: Callable[[OwedDue | SpoolFault], None]) -> None:
+        """Name messages with a report due."""
+        done(self._read(partial(owed_due, now=now, limit=limit)))
+
+    def take_owed(
+        self, message_id: QueueId, now: Instant, done: Callable[[OwedReport | SpoolFault | None], None]
+    ) -> None:
+        """Read what a report must say."""
+        done(self._read(partial(take_owed, message_id=message_id, now=now)))
+
+    def content(
+        self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]
+    ) -> None:
+        """Open a content."""
+        row = self._read(lambda reader: reader.execute(SQL["get_content"], (message_id,)).fetchone())
+        if isinstance(row, SpoolFault) or row is None:
+            done(row)
+            return
+        if row[0] is not None:
+            done(BytesReader(row[0]))
+            return
+        try:
+            done(FileReader(self._content_path(message_id)))
+        except FileNotFoundError:
+            done(None)
+        except OSError as error:
+            done(SpoolFault(f"cannot read {self._content_path(message_id)}: {error.strerror}"))
+
+    def content_writer(self, message_id: QueueId) -> ContentWriter:
+        """Begin a large content."""
+        return FileWriter(self._folder / CONTENT_FOLDER, message_id, self._worker)
+
+    def has_room(self, octets: int) -> bool:
+        """Whether the disk has room above the reserve; asked of the system once a second at most."""
+        now = self._clock.now()
+        if self._room_seen_at is None or now - self._room_seen_at >= _ROOM_CHECK_EVERY:
+            disk = os.statvfs(self._folder)
+            self._room = disk.f_bavail * disk.f_frsize - self._reserve
+            self._room_seen_at = now
+        return self._room >= octets
+
+    def pressure(self) -> Duration:
+        """How long the oldest unfinished operation has waited."""
+        return self._committer.pressure()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything asked for is on the disk."""
+        return self._committer.is_idle
+
+    def close(self) -> None:
+        """Close the files and let go of the lock; the caller has waited until `is_idle`."""
+        self._carrier.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        for connection in (self._reader, self._carrier, self._writer):
+            connection.close()
+        self._lock.release()
+
+    # --- Inside ---------------------------------------------------------------------------------------
+
+    def _read(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        try:
+            return work(self._reader)
+        except sqlite3.Error as error:
+            return SpoolFault(f"the database cannot be read: {error}")
+
+    def _content_path(self, message_id: QueueId) -> Path:
+        return self._folder / CONTENT_FOLDER / id_text(message_id)
+
+    def _unlink(self, files: Iterable[QueueId]) -> None:
+        """Remove files whose rows are gone. A crash before it leaves strays; the next start sweeps them."""
+        paths = [self._content_path(message_id) for message_id in files]
+
+        def work() -> None:
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+        self._worker.submit(work, lambda _: None)
+
+    def _sweep(self) -> None:
+        folder, floor = self._folder / CONTENT_FOLDER, self.opened.floor
+
+        def work() -> int:
+            known = {QueueId(row[0]) for row in self._carrier.execute(SQL["large_contents"])}
+            return sweep(folder, known, floor)
+
+        self._worker.submit(work, lambda _: None)
+
+    def _after_commit(self) -> None:
+        """Carry the log over into the database now and then, off the loop."""
+        self._commits += 1
+        if self._is_carrying or self._commits % _CHECK_EVERY:
+            return
+        log_octets = self._log_path.stat().st_size
+        if log_octets < _CHECKPOINT_OCTETS:
+            return
+        self._is_carrying = True
+        # PASSIVE takes what it can without making anybody wait. RESTART waits for a moment without a
+        # writer, so that the log starts anew; only a log that has grown very long is worth that.
+        how = "RESTART" if log_octets > _LOG_LIMIT else "PASSIVE"
+
+        def done(_: object) -> None:
+            self._is_carrying = False
+
+        self._worker.submit(lambda: self._carrier.execute(f"PRAGMA wal_checkpoint({how})").fetchone(), done)
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    connection.execute(SQL["give_back_pages"])
