@@ -1,1 +1,40 @@
-"""Placeholder."""
+"""The configuration: a file in, one immutable tree out, or every error in it at once."""
+
+from byreturn.config.errors import ConfigError
+from byreturn.config.load import load, load_text
+from byreturn.config.model import (
+    Alias,
+    Config,
+    DeliveryConfig,
+    DnsConfig,
+    DomainConfig,
+    HistoryConfig,
+    LimitsConfig,
+    ListenerConfig,
+    LogConfig,
+    RelayConfig,
+    ReportConfig,
+    TimeoutsConfig,
+)
+from byreturn.config.render import default_configuration, effective_text, reference_page
+
+__all__ = [
+    "Alias",
+    "Config",
+    "ConfigError",
+    "DeliveryConfig",
+    "DnsConfig",
+    "DomainConfig",
+    "HistoryConfig",
+    "LimitsConfig",
+    "ListenerConfig",
+    "LogConfig",
+    "RelayConfig",
+    "ReportConfig",
+    "TimeoutsConfig",
+    "default_configuration",
+    "effective_text",
+    "load",
+    "load_text",
+    "reference_page",
+]

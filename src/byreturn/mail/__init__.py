@@ -10,7 +10,7 @@ from byreturn.mail.address import (
     normal_domain,
     reverse_path_from_text,
 )
-from byreturn.mail.diagnosis import Cause, Diagnosis, PeerSaid, Phase, WeFound
+from byreturn.mail.diagnosis import Action, Cause, Diagnosis, PeerSaid, Phase, WeFound
 from byreturn.mail.envelope import (
     BodyType,
     Booking,
@@ -43,6 +43,7 @@ __all__ = [
     "MINUTE",
     "NULL_PATH",
     "SECOND",
+    "Action",
     "BodyType",
     "Booking",
     "Cause",

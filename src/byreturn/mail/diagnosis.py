@@ -33,6 +33,16 @@ class Phase(StrEnum):
     END_OF_CONTENT = "end of content"
 
 
+class Action(StrEnum):
+    """What became of a recipient: the five words of RFC 3464 section 2.3.3, gravest first."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    RELAYED = "relayed"
+    DELIVERED = "delivered"
+    EXPANDED = "expanded"
+
+
 class Cause(StrEnum):
     """What we ourselves can find out. The list is closed: a new cause needs its words in `report`."""
 

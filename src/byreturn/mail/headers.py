@@ -96,4 +96,6 @@ def trace_line(*, hello: str, address: str, by: str, protocol: str, ident: str, 
     `hello` is the peer's text and has passed the grammar; it holds no control characters.
     """
     literal = f"IPv6:{address}" if ":" in address else address
-    return f"Received: from {hello} ([{literal}])\r\n\tby {by} with {protocol} id {ident};\r\n\t{date}\r\n".encode()
+    return (
+        f"Received: from {hello} ([{literal}])\r\n\tby {by} with {protocol} id {ident};\r\n\t{date}\r\n"
+    ).encode()

@@ -83,6 +83,7 @@ class IdFactory:
             # next millisecond is borrowed, so that the node bits stay ours.
             fresh = last + 1
             if fresh >> _SEQUENCE_BITS != last >> _SEQUENCE_BITS:
-                fresh = ((last >> _NODE_BITS + _SEQUENCE_BITS) + 1 << _NODE_BITS + _SEQUENCE_BITS) | self._node
+                millisecond = (last >> _NODE_BITS + _SEQUENCE_BITS) + 1
+                fresh = millisecond << _NODE_BITS + _SEQUENCE_BITS | self._node
         self._last = QueueId(fresh)
         return self._last

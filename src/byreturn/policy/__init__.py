@@ -35,7 +35,7 @@ from byreturn.policy.lifecycle import (
     advance,
     attempts_of,
 )
-from byreturn.policy.owed import Action, owed_for, report_due_at, wants_delay_notice
+from byreturn.policy.owed import owed_for, report_due_at, wants_delay_notice
 from byreturn.policy.retry import RetrySchedule, after_4yz, after_no_answer, after_silence
 from byreturn.policy.routing import (
     LoopsBack,
@@ -51,7 +51,6 @@ from byreturn.policy.routing import (
 __all__ = [
     "FINAL",
     "TRANSITIONS",
-    "Action",
     "Booked",
     "Delivered",
     "Discarded",

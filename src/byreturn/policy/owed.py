@@ -14,10 +14,9 @@ absent). Pure.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
-from byreturn.mail import MINUTE, Duration, Instant, Notify, NullPath, ReversePath
+from byreturn.mail import MINUTE, Action, Duration, Instant, Notify, NullPath, ReversePath
 from byreturn.policy.lifecycle import (
     Event,
     RanOutOfTime,
@@ -28,16 +27,6 @@ from byreturn.policy.lifecycle import (
 )
 
 _GATHER_LIMIT: Final[Duration] = 10 * MINUTE
-
-
-class Action(StrEnum):
-    """The Action field of RFC 3464 section 2.3.3: the five things a report can say."""
-
-    FAILED = "failed"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-    RELAYED = "relayed"
-    EXPANDED = "expanded"
 
 
 def owed_for(

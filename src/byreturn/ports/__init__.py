@@ -47,6 +47,7 @@ from byreturn.ports.spool import (
     SpoolFault,
 )
 from byreturn.ports.worker import Worker
+from byreturn.ports.world import World
 
 __all__ = [
     "AddressAnswer",
@@ -92,4 +93,5 @@ __all__ = [
     "Timer",
     "Whereabouts",
     "Worker",
+    "World",
 ]

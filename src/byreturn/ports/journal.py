@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from byreturn.mail import Destination, Diagnosis, Duration, Mailbox, Message, QueueId, Reply
-from byreturn.policy import Action, Event
+from byreturn.mail import Action, Destination, Diagnosis, Duration, Mailbox, Message, QueueId, Reply
+from byreturn.policy import Event
 from byreturn.ports.network import Endpoint
 
 

@@ -67,6 +67,14 @@ class Stream(Protocol):
         """Send what is buffered, then close."""
         ...
 
+    def linger(self, limit: Duration) -> None:
+        """Send what is buffered and say that no more comes; close when the peer does, or after `limit`.
+
+        What the peer still sends is read and thrown away, so that its system does not throw our last
+        words away unread.
+        """
+        ...
+
     def abort(self) -> None:
         """Close at once."""
         ...

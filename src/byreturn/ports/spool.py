@@ -17,8 +17,8 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from byreturn.mail import Consignment, Destination, Diagnosis, Instant, Message, QueueId, Recipient
-from byreturn.policy import Action, Event, Fence, State
+from byreturn.mail import Action, Consignment, Destination, Diagnosis, Instant, Message, QueueId, Recipient
+from byreturn.policy import Event, Fence, State
 
 
 class SpoolFault(Struct, frozen=True):

@@ -1,1 +1,25 @@
-"""Placeholder."""
+"""The desks: accepting, dispatching, attempting, settling, reporting. On ports alone."""
+
+from byreturn.service.connection import Timeouts
+from byreturn.service.dispatch import DispatchSettings
+from byreturn.service.house import House, HouseSettings
+from byreturn.service.inbound import ListenerSettings
+from byreturn.service.lanes import RelaySettings
+from byreturn.service.reception import Door, ReceptionSettings
+from byreturn.service.reporting import ReportSettings
+from byreturn.service.routes import RouteSettings
+from byreturn.service.settlement import DelayRule
+
+__all__ = [
+    "DelayRule",
+    "DispatchSettings",
+    "Door",
+    "House",
+    "HouseSettings",
+    "ListenerSettings",
+    "ReceptionSettings",
+    "RelaySettings",
+    "ReportSettings",
+    "RouteSettings",
+    "Timeouts",
+]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from byreturn.policy import Action, Waiting
+from byreturn.mail import Action
+from byreturn.policy import Waiting
 from byreturn.ports import NewMessage, NewRecipient
 from byreturn.spool.rows import message_row, recipient_row
 from byreturn.spool.statements import SQL

@@ -11,7 +11,7 @@ from byreturn.spool.statements import SQL
 
 
 class Keeping(Struct, frozen=True):
-    """How long settled messages are remembered, and undelivered content is kept so that it can be sent again."""
+    """How long settled messages are remembered, and undelivered content kept for sending it again."""
 
     history: Duration = 30 * DAY
     content: Duration = 3 * DAY

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from byreturn.mail import Instant, QueueId
-from byreturn.policy import Action, Waiting
+from byreturn.mail import Action, Instant, QueueId
+from byreturn.policy import Waiting
 from byreturn.ports import NewMessage, OwedDue, OwedLine, OwedReport
 from byreturn.spool.accepting import accept
 from byreturn.spool.rows import (

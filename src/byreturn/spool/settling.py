@@ -9,9 +9,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from byreturn.mail import Duration, Instant, Notify, QueueId, reverse_path_from_text
+from byreturn.mail import Action, Duration, Instant, Notify, QueueId, reverse_path_from_text
 from byreturn.policy import (
-    Action,
     InFlight,
     RanOutOfTime,
     Relayed,

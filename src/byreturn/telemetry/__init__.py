@@ -1,1 +1,5 @@
-"""Placeholder."""
+"""Facts out: the journal."""
+
+from byreturn.telemetry.journal import Journal
+
+__all__ = ["Journal"]

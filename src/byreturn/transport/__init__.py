@@ -1,1 +1,18 @@
-"""Placeholder."""
+"""The wires: sockets, the DNS, this machine's clock and threads."""
+
+from byreturn.transport.machine import OwnEndpoints, SystemClock, SystemEntropy
+from byreturn.transport.resolver import DnsResolver, ResolverSettings
+from byreturn.transport.streams import SocketDialer, SocketStream, listen_socket
+from byreturn.transport.worker import ThreadWorker
+
+__all__ = [
+    "DnsResolver",
+    "OwnEndpoints",
+    "ResolverSettings",
+    "SocketDialer",
+    "SocketStream",
+    "SystemClock",
+    "SystemEntropy",
+    "ThreadWorker",
+    "listen_socket",
+]

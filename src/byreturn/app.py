@@ -1,0 +1,337 @@
+"""The house, built from a configuration and run on this machine: start, drain, stop.
+
+    Config -> spool, store, resolver, journal (adapters) -> World -> House -> listeners
+
+Start is in an order in which nothing is promised too early: the spool is opened and recovered, the ports are
+bound, the desks take up what was left, and only then is the first client greeted. A port that cannot be bound
+ends the start with a clear message.
+
+SIGTERM and SIGINT drain: nobody is let in, what is in flight may finish for DRAIN_LIMIT, the rest is taken up
+at the next start. A spool that failed in the middle of a commit ends the process with EXIT_SPOOL_BROKEN;
+whoever started it should start it again, and it goes on from what the disk says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import uvloop
+from msgspec import Struct
+
+from byreturn.config import Config, ListenerConfig
+from byreturn.mail import SECOND, Duration, normal_domain
+from byreturn.policy import RouteTable
+from byreturn.ports import Endpoint, Stream, World
+from byreturn.protocol import SessionLimits
+from byreturn.service import (
+    DelayRule,
+    DispatchSettings,
+    Door,
+    House,
+    HouseSettings,
+    ListenerSettings,
+    ReceptionSettings,
+    RelaySettings,
+    ReportSettings,
+    RouteSettings,
+    Timeouts,
+)
+from byreturn.spool import Keeping, SpoolSettings, SqliteSpool
+from byreturn.store import AT_ONCE, LocalDirectory, LocalDomain, MaildirStore
+from byreturn.telemetry import Journal
+from byreturn.transport import (
+    DnsResolver,
+    OwnEndpoints,
+    ResolverSettings,
+    SocketDialer,
+    SocketStream,
+    SystemClock,
+    SystemEntropy,
+    ThreadWorker,
+    listen_socket,
+)
+
+EXIT_SPOOL_BROKEN: Final = 75  # EX_TEMPFAIL of sysexits.h: start me again
+DRAIN_LIMIT: Final[Duration] = 10 * SECOND
+_BACKLOG: Final = 1024
+_SPOOL_THREADS: Final = 4
+# A thread that comes back from fsync waits for the interpreter at most so long; 5 ms, the default, would be
+# added to every commit under load.
+_SWITCH_SECONDS: Final = 0.0005
+MAIL_FOLDER: Final = "mail"
+
+
+class StartRefused(Exception):
+    """The server cannot start; the text says what is wrong, what it means and what to do."""
+
+
+class Running(Struct, frozen=True):
+    """A server that runs. `endpoints`: where it listens, by listener."""
+
+    house: House
+    endpoints: tuple[tuple[str, Endpoint], ...]
+    stop: Callable[[], None]
+
+
+def serve(config: Config, *, on_started: Callable[[Running], None] = lambda _: None) -> int:
+    """Run until a signal or a failure; return the exit status."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    os.umask(0o077)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(config, on_started))
+
+
+async def _serve(config: Config, on_started: Callable[[Running], None]) -> int:
+    loop = asyncio.get_running_loop()
+    server = _Server(config, loop)
+    try:
+        await server.open_doors()
+    except BaseException:
+        await server.close()
+        raise
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.ask_to_stop)
+    # What lives as long as the process need not be looked at by every collection.
+    gc.collect()
+    gc.freeze()
+    on_started(Running(server.house, server.endpoints, server.ask_to_stop))
+    return await server.run()
+
+
+class _Server:
+    """The adapters, the house on top of them, and the doors."""
+
+    def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+        self._config = config
+        self._loop = loop
+        self._clock = SystemClock(loop)
+        self._stopping = asyncio.Event()
+        self._broken = ""
+        self._sockets = {
+            endpoint: _bind(endpoint) for listener in config.listeners for endpoint in listener.bind
+        }
+        self._bound = {
+            endpoint: Endpoint(*bound.getsockname()[:2]) for endpoint, bound in self._sockets.items()
+        }
+        self._journal = Journal(self._clock, config.log.format)
+        self._spool_worker = ThreadWorker(loop, _SPOOL_THREADS, "spool")
+        self._store_worker = ThreadWorker(loop, AT_ONCE, "store")
+        self._spool = SqliteSpool(
+            config.data,
+            self._spool_worker,
+            self._clock,
+            settings=_spool_settings(config),
+            on_broken=self._on_broken,
+        )
+        self._resolver = DnsResolver(loop, self._clock, _resolver_settings(config))
+        self._servers: list[asyncio.Server] = []
+        self.house = House(_house_settings(config), self._world(), self._spool.opened)
+
+    def _world(self) -> World:
+        config = self._config
+        directory = _directory(config)
+        root = config.data / MAIL_FOLDER
+        root.mkdir(mode=0o700, exist_ok=True)
+        own = OwnEndpoints(self._bound.values())
+        return World(
+            clock=self._clock,
+            entropy=SystemEntropy(),
+            spool=self._spool,
+            epoch=self._spool.epoch,
+            resolver=self._resolver,
+            dialer=SocketDialer(self._loop, config.delivery.source_address or ""),
+            directory=directory,
+            mailboxes=MaildirStore(
+                root, self._store_worker, self._clock, directory.has_mailbox, config.hostname
+            ),
+            journal=self._journal,
+            is_own=own.__contains__,
+        )
+
+    @property
+    def endpoints(self) -> tuple[tuple[str, Endpoint], ...]:
+        """Where we listen, with the ports that the system chose where 0 was asked for."""
+        return tuple(
+            (listener.name, self._bound[endpoint])
+            for listener in self._config.listeners
+            for endpoint in listener.bind
+        )
+
+    async def open_doors(self) -> None:
+        """Take up what was left, then let clients in."""
+        opened = self._spool.opened
+        self._journal.note(
+            "started", epoch=opened.epoch, interrupted=opened.interrupted, parked=opened.parked
+        )
+        self.house.start()
+        for listener in self._config.listeners:
+            settings = _listener_settings(self._config, listener)
+            for endpoint in listener.bind:
+                await self._open(endpoint, settings)
+
+    async def _open(self, endpoint: Endpoint, settings: ListenerSettings) -> None:
+        def welcome(stream: Stream) -> None:
+            self.house.welcome(stream, settings)
+
+        server = await self._loop.create_server(
+            lambda: SocketStream(welcome), sock=self._sockets[endpoint], backlog=_BACKLOG
+        )
+        self._servers.append(server)
+        self._journal.note("listening", on=str(self._bound[endpoint]), listener=settings.door.name)
+
+    def ask_to_stop(self) -> None:
+        """Stop; asked twice, at once."""
+        if self._stopping.is_set():
+            self.house.stop()
+        self._stopping.set()
+
+    def _on_broken(self, why: str) -> None:
+        self._broken = why
+        self._journal.fault("spool", f"{why}; stopping, so that the next start goes on from the disk")
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Wait for the end, and come to it in order."""
+        await self._stopping.wait()
+        for server in self._servers:
+            server.close()
+        if not self._broken:
+            self._journal.note("draining", in_flight=self.house.dispatcher.active)
+            self.house.drain()
+            await self._until(lambda: self.house.is_quiet, DRAIN_LIMIT)
+        self.house.stop()
+        await self._until(lambda: self._spool.is_idle or bool(self._broken), DRAIN_LIMIT)
+        self._journal.note("stopped", left_in_flight=self.house.dispatcher.active)
+        await self.close()
+        return EXIT_SPOOL_BROKEN if self._broken else 0
+
+    async def _until(self, is_so: Callable[[], bool], limit: Duration) -> None:
+        until = self._clock.now() + limit
+        while not is_so() and self._clock.now() < until:  # noqa: ASYNC110 - asked 50 times a second, once
+            await asyncio.sleep(0.02)  # noqa: TID251 - the end of the process is nobody's to simulate
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self._resolver.close()
+        self._store_worker.close()
+        self._spool_worker.close()
+        self._spool.close()
+        self._journal.close()
+
+
+def _bind(endpoint: Endpoint):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    try:
+        return listen_socket(endpoint, _BACKLOG)
+    except OSError as error:
+        raise StartRefused(
+            f"cannot listen on {endpoint}: {error.strerror}. Nothing was started. Stop the program that has "
+            "the port, choose another one under [[listener]] bind, or run as a user that may use it."
+        ) from None
+
+
+# --- From configuration to settings -------------------------------------------------------------------
+
+
+def _spool_settings(config: Config) -> SpoolSettings:
+    history = config.history
+    return SpoolSettings(
+        gather=config.report.gather,
+        keeping=Keeping(history.keep, history.keep_failed_content, history.keep_failed_octets),
+        quota=config.delivery.destination_quota,
+        reserve_octets=config.limits.reserve_octets,
+    )
+
+
+def _resolver_settings(config: Config) -> ResolverSettings:
+    dns = config.dns
+    return ResolverSettings(
+        servers=dns.servers,
+        answer_limit=dns.timeout,
+        rounds=dns.tries,
+        lookups_limit=dns.concurrency,
+        cache_limit=dns.cache_entries,
+    )
+
+
+def _directory(config: Config) -> LocalDirectory:
+    return LocalDirectory(local_domains(config))
+
+
+def local_domains(config: Config) -> tuple[LocalDomain, ...]:
+    """The local domains as the store knows them; a pure relay has its own name, for its postmaster."""
+    if not config.domains:
+        return (LocalDomain(normal_domain(config.hostname), frozenset(), {}),)
+    return tuple(
+        LocalDomain(
+            normal_domain(domain.name),
+            None if domain.mailboxes == "*" else frozenset(domain.mailboxes),
+            {alias.name: tuple(str(target) for target in alias.targets) for alias in domain.aliases},
+            domain.subaddress_delimiter,
+        )
+        for domain in config.domains
+    )
+
+
+def _listener_settings(config: Config, listener: ListenerConfig) -> ListenerSettings:
+    limits = config.limits
+    return ListenerSettings(
+        door=Door(listener.name, listener.max_connections, listener.max_connections_per_client),
+        limits=SessionLimits(
+            command_octets=limits.command_octets,
+            content_octets=limits.message_octets,
+            content_line_octets=limits.content_line_octets,
+            recipients=limits.recipients,
+            errors=limits.errors,
+            commands_without_effect=limits.commands_without_effect,
+        ),
+        normalize_from=listener.normalize_from if listener.trusted_line_ends == "normalize" else (),
+        read=limits.read,
+        session=limits.session,
+    )
+
+
+def _house_settings(config: Config) -> HouseSettings:
+    delivery, limits = config.delivery, config.limits
+    times = delivery.timeouts
+    return HouseSettings(
+        reception=ReceptionSettings(
+            hostname=config.hostname,
+            relay_allow=config.relay.allow,
+            refuse_unknown_recipients=config.relay.refuse_unknown_recipients_in_session,
+            recipients=limits.recipients,
+            hops=limits.hops,
+        ),
+        routes=RouteSettings(config.hostname, delivery.port, delivery.allow_private),
+        relay=RelaySettings(
+            hello=delivery.hello,
+            timeouts=Timeouts(
+                connect=times.connect,
+                greeting=times.greeting,
+                hello=times.hello,
+                mail=times.mail,
+                rcpt=times.rcpt,
+                data=times.data,
+                content=times.content,
+                end_of_content=times.end_of_content,
+                transaction=times.transaction,
+            ),
+            connections=delivery.connections,
+            window=delivery.connections_per_lane,
+            messages_per_connection=delivery.messages_per_connection,
+            idle=delivery.idle,
+        ),
+        report=ReportSettings(config.hostname, config.report.postmaster, config.report.return_octets),
+        dispatch=DispatchSettings(
+            delivery.active_recipients, delivery.destination_quota, limits.content_in_memory
+        ),
+        delay=DelayRule(config.report.delay_notice_after),
+        schedule=config.retry,
+        table=RouteTable(config.routes),
+        node=config.node,
+    )

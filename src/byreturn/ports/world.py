@@ -1,0 +1,28 @@
+"""Everything that the desks may ask of the world, in one hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from byreturn.ports.clock import Clock, Entropy
+from byreturn.ports.journal import Journal
+from byreturn.ports.mailboxes import Directory, Mailboxes
+from byreturn.ports.network import Dialer, Endpoint, Resolver
+from byreturn.ports.spool import Spool
+
+
+class World(Struct, frozen=True):
+    """The ports of one server. `epoch` is its spool's; `is_own`: whether an endpoint is one of ours."""
+
+    clock: Clock
+    entropy: Entropy
+    spool: Spool
+    epoch: int
+    resolver: Resolver
+    dialer: Dialer
+    directory: Directory
+    mailboxes: Mailboxes
+    journal: Journal
+    is_own: Callable[[Endpoint], bool]

@@ -1,0 +1,243 @@
+"""One connection to a next hop: the client's session on a stream, with a clock running on every step.
+
+    Attempt --begin(transaction)--> Connection --octets--> Stream
+            <--events, all of one read at a time--         (the peer)
+            <--lost(finding, phase)--
+
+What the peer says is handed over as it is read. What goes wrong with the wire becomes a `Lost`: the finding,
+and how far the dialogue had come, which is what decides whether the message may have been taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from byreturn.mail import MINUTE, SECOND, Cause, Duration, Instant, Phase, WeFound
+from byreturn.ports import Clock, ContentReader, Stream
+from byreturn.protocol import Broken, ClientEvent, ClientPhase, ClientSession, Transaction
+from byreturn.service.watch import Watch
+
+_PIECE = 64 * 1024
+_PHASES = {
+    ClientPhase.GREETING: Phase.GREETING,
+    ClientPhase.HELLO: Phase.HELLO,
+    ClientPhase.READY: Phase.MAIL,
+    ClientPhase.MAIL: Phase.MAIL,
+    ClientPhase.RCPT: Phase.RCPT,
+    ClientPhase.DATA: Phase.DATA,
+    ClientPhase.CONTENT: Phase.CONTENT,
+    ClientPhase.ENDING: Phase.END_OF_CONTENT,
+    ClientPhase.RESETTING: Phase.MAIL,
+    ClientPhase.CLOSED: Phase.MAIL,
+}
+
+
+class Timeouts(Struct, frozen=True):
+    """How long the peer may take for each step (RFC 5321 section 4.5.3.2), and for a whole transaction."""
+
+    connect: Duration = 30 * SECOND
+    greeting: Duration = 5 * MINUTE
+    hello: Duration = 5 * MINUTE
+    mail: Duration = 5 * MINUTE
+    rcpt: Duration = 5 * MINUTE
+    data: Duration = 2 * MINUTE
+    content: Duration = 3 * MINUTE
+    end_of_content: Duration = 10 * MINUTE
+    transaction: Duration = 60 * MINUTE
+
+    def of(self, phase: ClientPhase) -> Duration:
+        """The limit for what we are waiting for."""
+        match phase:
+            case ClientPhase.GREETING:
+                return self.greeting
+            case ClientPhase.HELLO:
+                return self.hello
+            case ClientPhase.RCPT:
+                return self.rcpt
+            case ClientPhase.DATA:
+                return self.data
+            case ClientPhase.CONTENT:
+                return self.content
+            case ClientPhase.ENDING:
+                return self.end_of_content
+            case _:
+                return self.mail
+
+
+class Lost(Struct, frozen=True):
+    """The connection is of no more use: why, and in which phase it was."""
+
+    finding: WeFound
+    phase: ClientPhase
+
+
+class ConnectionUser(Protocol):
+    """Who drives a connection at present."""
+
+    def on_events(self, events: Sequence[ClientEvent]) -> None:
+        """The peer said something; all that one read brought."""
+        ...
+
+    def on_lost(self, lost: Lost) -> None:
+        """The connection broke; called once, and nothing after it."""
+        ...
+
+
+class Connection:
+    """Implements `ports.StreamUser` for a dialled connection."""
+
+    def __init__(
+        self, stream: Stream, host: str, *, hello: str, timeouts: Timeouts, clock: Clock
+    ) -> None:
+        self.host = host
+        self.stream = stream
+        self.transactions = 0
+        self.user: ConnectionUser | None = None
+        self._timeouts = timeouts
+        self._clock = clock
+        self._session = ClientSession(hello)
+        self._reader: ContentReader | None = None
+        self._watch = Watch(clock, self._on_silence)
+        self._transaction_until: Instant | None = None
+        self._is_open = True
+        stream.use(self)
+        self._set_watch()
+
+    @property
+    def session(self) -> ClientSession:
+        """The dialogue, for its extensions and its phase."""
+        return self._session
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be used."""
+        return self._is_open
+
+    # --- Driving --------------------------------------------------------------------------------------
+
+    def begin(self, transaction: Transaction) -> None:
+        """Begin a transaction on a session that is ready."""
+        self.transactions += 1
+        self._transaction_until = self._clock.now() + self._timeouts.transaction
+        self._session.begin(transaction)
+        self._flush()
+
+    def send(self, reader: ContentReader) -> None:
+        """Send a content; the reader is closed when it has been read."""
+        self._reader = reader
+        self._send_more()
+
+    def rest(self, limit: Duration) -> None:
+        """Keep the connection for the next transaction, but not longer than `limit`."""
+        self._transaction_until = None
+        self._watch.set(limit)
+
+    def quit(self) -> None:
+        """Say goodbye and close."""
+        if self._is_open:
+            self._session.quit()
+            self._stream_write()
+            self._end()
+            self.stream.close()
+
+    def abort(self) -> None:
+        """Close without a word."""
+        if self._is_open:
+            self._end()
+            self.stream.abort()
+
+    def _end(self) -> None:
+        self._is_open = False
+        self.user = None
+        self._watch.stop()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _send_more(self) -> None:
+        """Send as much of the content as the stream takes; `on_writable` goes on."""
+        session = self._session
+        while self._reader is not None:
+            piece = self._reader.read(_PIECE)
+            if piece:
+                session.content(piece)
+                is_last = self._reader.octets <= _PIECE and len(piece) == self._reader.octets
+            else:
+                is_last = True
+            if is_last:
+                # CRASH HERE: from now on the peer may have the message, whatever becomes of its reply.
+                session.end_content()
+                self._reader.close()
+                self._reader = None
+            if not self._stream_write() and self._reader is not None:
+                break
+        self._set_watch()
+
+    def _flush(self) -> None:
+        self._stream_write()
+        self._set_watch()
+
+    def _stream_write(self) -> bool:
+        output = self._session.take_output()
+        return self.stream.write(output) if output else True
+
+    def _set_watch(self) -> None:
+        limit = self._timeouts.of(self._session.phase)
+        if self._transaction_until is not None:
+            limit = max(1, min(limit, self._transaction_until - self._clock.now()))
+        self._watch.set(limit)
+
+    # --- The stream -----------------------------------------------------------------------------------
+
+    def on_data(self, data: bytes) -> None:
+        """Take octets from the peer."""
+        if not self._is_open:
+            return
+        before = self._session.phase
+        events = self._session.receive(data)
+        if events and self.user is not None:
+            self.user.on_events(events)
+        if events and isinstance(events[-1], Broken):
+            self._break(events[-1], before)
+        elif self.is_open:
+            self._flush()
+
+    def _break(self, broken: Broken, phase: ClientPhase) -> None:
+        if self.is_open:
+            self._lose(WeFound(Cause.BROKEN_DIALOGUE, broken.why), phase)
+
+    def on_writable(self) -> None:
+        """Go on sending."""
+        if self._is_open and self._reader is not None:
+            self._send_more()
+
+    def on_closed(self, why: str) -> None:
+        """The peer hung up, or the wire broke."""
+        if self._is_open:
+            detail = why or "the peer closed the connection"
+            self._lose(WeFound(Cause.LOST_CONNECTION, detail), self._session.phase)
+
+    def _on_silence(self) -> None:
+        if self._session.phase is ClientPhase.READY and self._transaction_until is None:
+            self.quit_resting()
+            return
+        self._lose(WeFound(Cause.SILENT, "no answer within the time limit"), self._session.phase)
+
+    def quit_resting(self) -> None:
+        """Its rest is over."""
+        user = self.user
+        self.quit()
+        if user is not None:
+            user.on_lost(Lost(WeFound(Cause.LOST_CONNECTION, "closed after a rest"), ClientPhase.READY))
+
+    def _lose(self, finding: WeFound, phase: ClientPhase) -> None:
+        user = self.user
+        self.abort()
+        if user is not None:
+            where = WeFound(
+                finding.cause, finding.detail, self.host, self.stream.peer.address, _PHASES[phase]
+            )
+            user.on_lost(Lost(where, phase))

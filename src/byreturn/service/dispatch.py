@@ -1,0 +1,330 @@
+"""Dispatch: who is tried now, on which way, and who must wait.
+
+A message comes in booked already for its first attempt, as far as there is room, and goes to its attempt
+straight from memory: the spool is not read. What found no room, what was put off, and what waits for a
+destination that does not answer, is claimed from the spool when it is due.
+
+    admit (before the commit) -> begin (after it) -> ways -> batches -> store | relay -> settlement
+                                   ^                                                        |
+    claim <- timer <- due ---------'--------------- room, next due -------------------------'
+
+Nobody waits for the dead: mail for a destination that is known not to answer is put off at once, with that
+destination's last finding as its own, and this counts as its first outcome. Its siblings go on.
+
+Bounds: `active_recipients` in memory in all, `destination_quota` of them for one destination; contents in
+memory up to `content_octets`, beyond that they are read again. Everything else is on the disk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+
+from byreturn.mail import Booking, Consignment, Destination, Duration, Instant, Message, QueueId, Recipient
+from byreturn.policy import Fence, InFlight, PutOff, Refused, Waiting
+from byreturn.ports import Claimed, DestinationNews, NewRecipient, SpoolFault, Timer, World
+from byreturn.service.batch import Batch, Carried, Found, HostsFailed
+from byreturn.service.lanes import Relay
+from byreturn.service.local import Local
+from byreturn.service.routes import NoWay, Routes, ToHosts, ToStore, Way
+from byreturn.service.settlement import Settlement
+
+_GATHER_WAYS: Final[Duration] = 20
+_CLAIM_AGAIN: Final[Duration] = 1000
+_CLAIM_ROWS: Final = 500
+_LONGEST_SLEEP: Final[Duration] = 60_000
+
+
+class DispatchSettings(Struct, frozen=True):
+    """The active window."""
+
+    active_recipients: int = 10_000
+    destination_quota: int = 1000
+    content_octets: int = 64 * 1024 * 1024
+
+
+class Admitted(Struct, frozen=True):
+    """What was decided for a new message: who is booked, who waits, what is kept in memory."""
+
+    message: Message
+    recipients: tuple[NewRecipient, ...]
+    bookings: tuple[Booking, ...]
+    content: bytes | None
+
+
+class Dispatcher:
+    """Decides what is in flight; a follower of the settlement desk."""
+
+    def __init__(
+        self,
+        settings: DispatchSettings,
+        world: World,
+        settlement: Settlement,
+        routes: Routes,
+        relay: Relay,
+        local: Local,
+    ) -> None:
+        self._settings = settings
+        self._clock = world.clock
+        self._spool = world.spool
+        self._journal = world.journal
+        self._epoch = world.epoch
+        self._settlement = settlement
+        self._routes = routes
+        self._relay = relay
+        self._local = local
+        self._active = 0
+        self._per_destination: Counter[Destination] = Counter()
+        self._content_octets = 0
+        self._timer: Timer | None = None
+        self._timer_at: Instant = 0
+        self._is_claiming = False
+        self._has_more = False
+        self._is_stopped = False
+        settlement.follow(self)
+
+    @property
+    def active(self) -> int:
+        """How many recipients are in flight."""
+        return self._active
+
+    def start(self) -> None:
+        """Take up what is due."""
+        self._claim()
+
+    def stop(self) -> None:
+        """Begin nothing more; hang up. Bookings in flight are taken up at the next start."""
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._relay.stop()
+
+    # --- New mail -------------------------------------------------------------------------------------
+
+    def admit(
+        self, message: Message, recipients: Sequence[Recipient], content: bytes | None
+    ) -> Admitted:
+        """Decide, before a new message is stored, who of it is booked already; reserve the room."""
+        bookings: list[Booking] = []
+        states: list[NewRecipient] = []
+        for recipient in recipients:
+            failing = self._settlement.failing(recipient.destination)
+            if failing is None and self._has_room(recipient.destination):
+                self._active += 1
+                self._per_destination[recipient.destination] += 1
+                bookings.append(Booking(recipient, 1))
+                states.append(NewRecipient(recipient, InFlight(Fence(self._epoch, 1))))
+            else:
+                states.append(self._waiting(message, recipient, failing))
+        kept = self._keep(content) if bookings else None
+        return Admitted(message, tuple(states), tuple(bookings), kept)
+
+    def _waiting(
+        self, message: Message, recipient: Recipient, failing: DestinationNews | None
+    ) -> NewRecipient:
+        """Let a recipient wait: for room, or for its destination; the latter is its first outcome."""
+        state = Waiting(message.accepted_at, 0)
+        if failing is None:
+            return NewRecipient(recipient, state)
+        notice_at = self._settlement.delay.notice_at(message, recipient)
+        return NewRecipient(recipient, state, failing.finding, notice_at)
+
+    def _has_room(self, destination: Destination) -> bool:
+        settings = self._settings
+        return (
+            not self._is_stopped
+            and self._active < settings.active_recipients
+            and self._per_destination[destination] < settings.destination_quota
+        )
+
+    def _keep(self, content: bytes | None) -> bytes | None:
+        if content is None or self._content_octets + len(content) > self._settings.content_octets:
+            return None
+        self._content_octets += len(content)
+        return content
+
+    def dismiss(self, admitted: Admitted) -> None:
+        """The message could not be stored: give the room back."""
+        for booking in admitted.bookings:
+            self._leave(booking.recipient.destination)
+        if admitted.content is not None:
+            self._content_octets -= len(admitted.content)
+
+    def begin(self, admitted: Admitted) -> None:
+        """The message is stored: send it."""
+        if len(admitted.bookings) < len(admitted.recipients):
+            self._wake_at(admitted.message.accepted_at, may_be_full=True)
+        if admitted.bookings:
+            carried = Carried(admitted.message, admitted.content, len(admitted.bookings))
+            self._carry(carried, admitted.bookings)
+
+    # --- Ways -----------------------------------------------------------------------------------------
+
+    def _carry(self, carried: Carried, bookings: Sequence[Booking]) -> None:
+        """Find the ways, gather those that go the same one, and send."""
+        if len(bookings) == 1:
+            (booking,) = bookings
+            self.find(booking.recipient.destination, lambda way: self.go(way, carried, bookings))
+            return
+        _Gathering(self, carried, bookings).start()
+
+    def find(self, destination: Destination, done: Callable[[Way], None]) -> None:
+        """Find the way to a destination."""
+        self._routes.find(destination, done)
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Call when the ways that can be known soon are known."""
+        self._clock.call_later(_GATHER_WAYS, call)
+
+    def go(self, way: Way, carried: Carried, bookings: Sequence[Booking]) -> None:
+        """Send bookings along their way."""
+        if self._is_stopped:
+            return
+        now = self._clock.now()
+        match way:
+            case ToHosts():
+                self._relay.send(way, Batch(carried, bookings, now))
+            case ToStore():
+                self._local.deliver(carried, bookings)
+            case NoWay(finding=finding, is_final=True):
+                self._settlement.settle(
+                    [Found(carried, booking, Refused(finding), now) for booking in bookings]
+                )
+            case NoWay(finding=finding):
+                destinations = dict.fromkeys(booking.recipient.destination for booking in bookings)
+                self._settlement.hear(HostsFailed(tuple(destinations), finding))
+                self._settlement.settle(
+                    [Found(carried, booking, PutOff(finding, now), now) for booking in bookings]
+                )
+
+    # --- What was settled -----------------------------------------------------------------------------
+
+    def on_settled(self, found: Sequence[Found], *, next_due_at: Instant | None) -> None:
+        """Free the room, and claim again if more waits for it."""
+        for one in found:
+            self._leave(one.booking.recipient.destination)
+            carried = one.carried
+            carried.open -= 1
+            if not carried.open and carried.content is not None:
+                self._content_octets -= len(carried.content)
+                carried.content = None
+        if next_due_at is not None:
+            self._wake_at(next_due_at)
+        if self._has_more and self._active < self._settings.active_recipients // 2 + 1:
+            self._wake_at(self._clock.now())
+
+    def on_owed(self, message_id: QueueId, due_at: Instant) -> None:
+        """Reports are another desk's."""
+
+    def _leave(self, destination: Destination) -> None:
+        self._active -= 1
+        left = self._per_destination[destination] - 1
+        if left:
+            self._per_destination[destination] = left
+        else:
+            del self._per_destination[destination]
+
+    # --- Claiming -------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something may be due that was not before."""
+        self._wake_at(self._clock.now())
+
+    def _wake_at(self, at: Instant, *, may_be_full: bool = False) -> None:
+        if may_be_full:
+            self._has_more = True
+        if self._is_stopped or (self._timer is not None and self._timer_at <= at):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        now = self._clock.now()
+        self._timer_at = max(at, now)
+        self._timer = self._clock.call_later(min(self._timer_at - now, _LONGEST_SLEEP), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._claim()
+
+    def _claim(self) -> None:
+        if self._is_stopped or self._is_claiming:
+            return
+        room = min(self._settings.active_recipients - self._active, _CLAIM_ROWS)
+        if room <= 0:
+            self._has_more = True
+            return
+        self._is_claiming = True
+        self._has_more = False
+        quota = self._settings.destination_quota
+        quotas = {name: quota - count for name, count in self._per_destination.items()}
+        self._spool.claim(self._clock.now(), room, quotas, self._on_claimed)
+
+    def _on_claimed(self, claimed: Claimed | SpoolFault) -> None:
+        self._is_claiming = False
+        if isinstance(claimed, SpoolFault):
+            self._journal.fault("dispatch", claimed.why)
+            self._wake_at(self._clock.now() + _CLAIM_AGAIN)
+            return
+        for consignment in claimed.consignments:
+            for booking in consignment.bookings:
+                self._active += 1
+                self._per_destination[booking.recipient.destination] += 1
+        if claimed.has_more:
+            self._has_more = True
+            if claimed.consignments:
+                self._wake_at(self._clock.now())
+        if claimed.next_due_at is not None:
+            self._wake_at(claimed.next_due_at)
+        for consignment in claimed.consignments:
+            self._take_up(consignment)
+
+    def _take_up(self, consignment: Consignment) -> None:
+        carried = Carried(consignment.message, None, len(consignment.bookings))
+        self._carry(carried, consignment.bookings)
+
+
+class _Gathering:
+    """Recipients of one message whose ways are being found.
+
+    Those whose ways are known at once, or within 20 ms, go together where they go the same way; the others
+    follow as their ways become known, so that one slow name server holds up nobody else.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, carried: Carried, bookings: Sequence[Booking]) -> None:
+        self._dispatcher = dispatcher
+        self._carried = carried
+        self._by_destination: dict[Destination, list[Booking]] = {}
+        for booking in bookings:
+            self._by_destination.setdefault(booking.recipient.destination, []).append(booking)
+        self._known: dict[object, tuple[Way, list[Booking]]] = {}
+        self._unknown = len(self._by_destination)
+        self._is_waiting = True
+
+    def start(self) -> None:
+        """Find all ways."""
+        for destination, bookings in tuple(self._by_destination.items()):
+            self._dispatcher.find(destination, partial(self._on_way, bookings))
+        if self._is_waiting and self._unknown:
+            self._dispatcher.call_soon(self._stop_waiting)
+
+    def _on_way(self, bookings: list[Booking], way: Way) -> None:
+        self._unknown -= 1
+        if not self._is_waiting:
+            self._dispatcher.go(way, self._carried, bookings)
+            return
+        key = way.key if isinstance(way, ToHosts) else way
+        self._known.setdefault(key, (way, []))[1].extend(bookings)
+        if not self._unknown:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if not self._is_waiting:
+            return
+        self._is_waiting = False
+        known, self._known = self._known, {}
+        for way, bookings in known.values():
+            self._dispatcher.go(way, self._carried, bookings)

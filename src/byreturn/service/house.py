@@ -1,0 +1,89 @@
+"""The desks of one server, introduced to each other.
+
+Everything in here runs on ports alone: the same house stands on sockets and disks, and in the simulation on
+a virtual clock, network and spool.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from byreturn.mail import IdFactory
+from byreturn.policy import RetrySchedule, RouteTable
+from byreturn.ports import Opened, Stream, World
+from byreturn.service.dispatch import Dispatcher, DispatchSettings
+from byreturn.service.inbound import Inbound, ListenerSettings
+from byreturn.service.lanes import Relay, RelaySettings
+from byreturn.service.local import Local
+from byreturn.service.reception import Reception, ReceptionSettings
+from byreturn.service.reporting import Reporting, ReportSettings
+from byreturn.service.routes import Routes, RouteSettings
+from byreturn.service.settlement import DelayRule, Settlement
+from byreturn.service.upkeep import Upkeep
+
+
+class HouseSettings(Struct, frozen=True):
+    """The settings of all desks."""
+
+    reception: ReceptionSettings
+    routes: RouteSettings
+    relay: RelaySettings
+    report: ReportSettings
+    dispatch: DispatchSettings = DispatchSettings()
+    delay: DelayRule = DelayRule()
+    schedule: RetrySchedule = RetrySchedule()
+    table: RouteTable = RouteTable(())
+    node: int = 0
+
+
+class House:
+    """One server's desks: start, take connections, drain, stop."""
+
+    def __init__(self, settings: HouseSettings, world: World, opened: Opened) -> None:
+        schedule = settings.schedule
+        self._world = world
+        self._sessions: set[Inbound] = set()
+        ids = IdFactory(settings.node, opened.floor)
+        self.settlement = Settlement(schedule, settings.delay, world)
+        self.settlement.remember(opened.failing)
+        routes = Routes(settings.routes, settings.table, world)
+        relay = Relay(settings.relay, schedule, world, routes, self.settlement)
+        local = Local(schedule, world, self.settlement)
+        self.dispatcher = Dispatcher(settings.dispatch, world, self.settlement, routes, relay, local)
+        self.reception = Reception(settings.reception, schedule, world, self.dispatcher, ids)
+        self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, ids)
+        self.upkeep = Upkeep(world, self.dispatcher, self.reporting)
+
+    def start(self) -> None:
+        """Take up what is due, owed and over."""
+        self.reporting.start(self.settlement)
+        self.upkeep.start(self.settlement)
+        self.dispatcher.start()
+
+    def welcome(self, stream: Stream, listener: ListenerSettings) -> None:
+        """Take an accepted connection."""
+        session = Inbound(stream, self.reception, listener, self._world.clock, self._sessions.discard)
+        if session.is_open:
+            self._sessions.add(session)
+
+    def drain(self) -> None:
+        """Let nobody in any more, say goodbye to idle clients; what is in flight goes on."""
+        self.reception.drain()
+        for session in tuple(self._sessions):
+            session.stop()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is in flight, being settled or being reported."""
+        return (
+            not self._sessions
+            and not self.dispatcher.active
+            and not self.settlement.unsettled
+            and self.reporting.is_idle
+        )
+
+    def stop(self) -> None:
+        """Begin nothing more and hang up; what is in flight is taken up at the next start."""
+        self.upkeep.stop()
+        self.reporting.stop()
+        self.dispatcher.stop()

@@ -1,0 +1,225 @@
+"""The settlement desk: outcomes become durable, and with them the reports they make us owe.
+
+    found by an attempt -> event by the law (expiry!) -> one spool operation -> journal, reports, room freed
+
+COMMIT POINT: the spool's callback. Before it an outcome may be found again; after it it is final, and its
+report is owed by the same commit. A fault of the spool keeps the outcomes here, and they are tried again
+each second: the fence makes that harmless, and the active window bounds how many there can be.
+
+The health of destinations is decided here too: one that does not answer fails, for all its mail; one that
+answers lives, and what waited for it is due at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from byreturn.mail import (
+    HOUR,
+    SECOND,
+    Destination,
+    Diagnosis,
+    Duration,
+    Instant,
+    Message,
+    NullPath,
+    QueueId,
+    Recipient,
+)
+from byreturn.policy import (
+    Event,
+    Fence,
+    Outcome,
+    PutOff,
+    RanOutOfTime,
+    Refused,
+    RetrySchedule,
+    Uncertain,
+    after_silence,
+    owed_for,
+    wants_delay_notice,
+)
+from byreturn.ports import DestinationNews, Settled, Settling, SpoolFault, World
+from byreturn.service.batch import Found, HostsAnswered, HostsFailed
+
+_AGAIN: Final[Duration] = 1 * SECOND
+# Of failing destinations so many are remembered; mail for one beyond is tried, fails, and waits all the same.
+_FAILING_KEPT: Final = 100_000
+
+
+class Follower(Protocol):
+    """Who is told what was settled."""
+
+    def on_settled(self, found: Sequence[Found], *, next_due_at: Instant | None) -> None:
+        """These have their outcome; something may be due sooner than was known."""
+        ...
+
+    def on_owed(self, message_id: QueueId, due_at: Instant) -> None:
+        """A report on a message is owed."""
+        ...
+
+
+class DelayRule(Struct, frozen=True):
+    """When a sender hears that mail is late: after so long; 0 for never."""
+
+    after: Duration = 4 * HOUR
+
+    def notice_at(self, message: Message, recipient: Recipient) -> Instant | None:
+        """When to tell, if it still waits then."""
+        if not self.after or not wants_delay_notice(
+            message.reverse_path, recipient.notify, is_bulk=message.is_bulk
+        ):
+            return None
+        return message.accepted_at + self.after
+
+
+class Settlement:
+    """The desk."""
+
+    def __init__(self, schedule: RetrySchedule, delay: DelayRule, world: World) -> None:
+        self._schedule = schedule
+        self.delay = delay
+        self._clock = world.clock
+        self._entropy = world.entropy
+        self._spool = world.spool
+        self._journal = world.journal
+        self._epoch = world.epoch
+        self._followers: list[Follower] = []
+        self._failing: dict[Destination, DestinationNews] = {}
+        self._news: dict[Destination, DestinationNews] = {}
+        self.unsettled = 0
+
+    def follow(self, follower: Follower) -> None:
+        """Tell this one too."""
+        self._followers.append(follower)
+
+    def remember(self, failing: Sequence[DestinationNews]) -> None:
+        """Take over what the spool knows from before the start."""
+        self._failing = {news.destination: news for news in failing}
+
+    # --- Destinations ---------------------------------------------------------------------------------
+
+    def failing(self, destination: Destination) -> DestinationNews | None:
+        """What is known about a destination that does not answer; None while it lives."""
+        return self._failing.get(destination)
+
+    def hear(self, news: HostsFailed | HostsAnswered) -> None:
+        """Note what an attempt learned about destinations; it is kept with the outcomes that follow."""
+        now = self._clock.now()
+        for destination in news.destinations:
+            known = self._failing.get(destination)
+            match news:
+                case HostsFailed(finding=finding):
+                    self._fails(destination, known, finding, now)
+                case HostsAnswered():
+                    if known is not None:
+                        self._lives(destination, now)
+
+    def _fails(
+        self, destination: Destination, known: DestinationNews | None, finding: Diagnosis, now: Instant
+    ) -> None:
+        if known is not None and now < known.due_at - self._schedule.probe_limit:
+            return
+        failures = 1 if known is None else known.failures + 1
+        due_at = after_silence(self._schedule, failures, now=now, lot=self._entropy.lot())
+        since = now if known is None else known.failing_since
+        news = DestinationNews(destination, failures, due_at, finding, since)
+        if known is not None or len(self._failing) < _FAILING_KEPT:
+            self._failing[destination] = news
+        self._news[destination] = news
+        self._journal.destination_failing(destination, failures, due_at - now, finding)
+
+    def _lives(self, destination: Destination, now: Instant) -> None:
+        del self._failing[destination]
+        self._news[destination] = DestinationNews(destination, 0, now, None, None)
+        self._journal.destination_recovered(destination)
+
+    # --- Outcomes -------------------------------------------------------------------------------------
+
+    def settle(self, found: Sequence[Found]) -> None:
+        """Make outcomes durable, together with the news about their destinations."""
+        now = self._clock.now()
+        news = tuple(self._news.values())
+        self._news.clear()
+        self.unsettled += len(found)
+        self._submit(tuple(self._settling(one, now) for one in found), news, now, found)
+
+    def _settling(self, found: Found, now: Instant) -> Settling:
+        message = found.carried.message
+        recipient = found.booking.recipient
+        event = self._lawful(found.outcome, message, now)
+        delay_notice_at: Instant | None = None
+        if isinstance(event, (PutOff, Uncertain)):
+            delay_notice_at = self.delay.notice_at(message, recipient)
+        return Settling(
+            message_id=message.id,
+            ordinal=recipient.ordinal,
+            destination=recipient.destination,
+            recipient_count=message.recipient_count,
+            fence=Fence(self._epoch, found.booking.attempt),
+            event=event,
+            began_at=found.began_at,
+            owed=owed_for(event, message.reverse_path, recipient.notify, passed_on=found.passed_on),
+            delay_notice_at=delay_notice_at,
+        )
+
+    def _lawful(self, outcome: Outcome, message: Message, now: Instant) -> Outcome:
+        """Bring the lifetime in: the last try is booked for its end, and what it finds is final."""
+        match outcome:
+            case PutOff(diagnosis=diagnosis, due_at=due_at) | Uncertain(diagnosis=diagnosis, due_at=due_at):
+                if now >= message.expires_at and self._clock.is_trusted():
+                    return RanOutOfTime(diagnosis)
+                if due_at > message.expires_at:
+                    return type(outcome)(diagnosis, max(message.expires_at, now + _AGAIN))
+                return outcome
+            case _:
+                return outcome
+
+    def _submit(
+        self,
+        settlings: tuple[Settling, ...],
+        news: tuple[DestinationNews, ...],
+        now: Instant,
+        found: Sequence[Found],
+    ) -> None:
+        def settled(result: Settled | SpoolFault) -> None:
+            if isinstance(result, SpoolFault):
+                self._journal.fault("settlement", result.why)
+                if not result.is_ambiguous:
+                    self._clock.call_later(_AGAIN, lambda: self._submit(settlings, news, now, found))
+                return
+            self.unsettled -= len(found)
+            self._tell(settlings, news, result, found)
+
+        self._spool.settle(settlings, news, now, settled)
+
+    def _tell(
+        self,
+        settlings: tuple[Settling, ...],
+        news: tuple[DestinationNews, ...],
+        result: Settled,
+        found: Sequence[Found],
+    ) -> None:
+        lost = frozenset(result.lost)
+        dues = [one.due_at for one in news]
+        for one, settling in zip(found, settlings, strict=True):
+            if lost and (settling.message_id, settling.ordinal) in lost:
+                self._journal.lost_fence(settling.message_id, settling.ordinal)
+                continue
+            self._record(one, settling.event)
+            if isinstance(settling.event, (PutOff, Uncertain)):
+                dues.append(settling.event.due_at)
+        next_due_at = min(dues, default=None)
+        for follower in self._followers:
+            follower.on_settled(found, next_due_at=next_due_at)
+            for message_id, due_at in result.owed:
+                follower.on_owed(message_id, due_at)
+
+    def _record(self, found: Found, event: Event) -> None:
+        message, address = found.carried.message, found.booking.recipient.address
+        self._journal.settled(message.id, address, event, self._clock.now() - found.began_at)
+        if isinstance(message.reverse_path, NullPath) and isinstance(event, (Refused, RanOutOfTime)):
+            self._journal.undeliverable_report(message.id, address, event.diagnosis)
