@@ -18,8 +18,9 @@ import gc
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 from msgspec import Struct
@@ -58,6 +59,7 @@ from byreturn.transport import (
 )
 
 EXIT_SPOOL_BROKEN: Final = 75  # EX_TEMPFAIL of sysexits.h: start me again
+EXIT_BUG: Final = 70  # EX_SOFTWARE: likewise, and tell us
 DRAIN_LIMIT: Final[Duration] = 10 * SECOND
 _BACKLOG: Final = 1024
 _SPOOL_THREADS: Final = 4
@@ -90,6 +92,7 @@ def serve(config: Config, *, on_started: Callable[[Running], None] = lambda _: N
 async def _serve(config: Config, on_started: Callable[[Running], None]) -> int:
     loop = asyncio.get_running_loop()
     server = _Server(config, loop)
+    loop.set_exception_handler(server.on_bug)
     try:
         await server.open_doors()
     except BaseException:
@@ -113,6 +116,7 @@ class _Server:
         self._clock = SystemClock(loop)
         self._stopping = asyncio.Event()
         self._broken = ""
+        self._exit_status = 0
         self._sockets = {
             endpoint: _bind(endpoint) for listener in config.listeners for endpoint in listener.bind
         }
@@ -191,8 +195,20 @@ class _Server:
             self.house.stop()
         self._stopping.set()
 
+    def on_bug(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Stop: what no desk has caught may have left any of them in any state; the disk is right."""
+        bug = context.get("exception")
+        if isinstance(bug, OSError):
+            return  # A connection that broke while asyncio closed it.
+        self._broken = f"bug: {context.get('message')} {bug!r}"
+        self._exit_status = EXIT_BUG
+        where = "".join(traceback.format_exception(bug)) if bug is not None else ""
+        self._journal.fault("server", f"{self._broken}; stopping, to go on from the disk. {where}")
+        self._stopping.set()
+
     def _on_broken(self, why: str) -> None:
         self._broken = why
+        self._exit_status = EXIT_SPOOL_BROKEN
         self._journal.fault("spool", f"{why}; stopping, so that the next start goes on from the disk")
         self._stopping.set()
 
@@ -209,7 +225,7 @@ class _Server:
         await self._until(lambda: self._spool.is_idle or bool(self._broken), DRAIN_LIMIT)
         self._journal.note("stopped", left_in_flight=self.house.dispatcher.active)
         await self.close()
-        return EXIT_SPOOL_BROKEN if self._broken else 0
+        return self._exit_status
 
     async def _until(self, is_so: Callable[[], bool], limit: Duration) -> None:
         until = self._clock.now() + limit

@@ -99,7 +99,10 @@ class Claimed(Struct, frozen=True):
 
 
 class OwedLine(Struct, frozen=True):
-    """One recipient in a report. `state` and `finding` are as of now, `at` is when it came to be so."""
+    """One recipient in a report. `state` and `finding` are as of now, `at` is when it came to be so.
+
+    `last_attempt_at`: when the last attempt for it began; None where none was made.
+    """
 
     recipient: Recipient
     action: Action
@@ -108,17 +111,20 @@ class OwedLine(Struct, frozen=True):
     at: Instant
     expires_at: Instant
     next_try_at: Instant | None = None
+    last_attempt_at: Instant | None = None
 
 
 class OwedReport(Struct, frozen=True):
-    """All lines of a message's report that are due, and how many reports went before.
+    """All lines of a message's report that are due.
 
-    `thread`: the Message-ID of each automatic report sent before, oldest first.
+    `thread`: the Message-ID of each automatic report sent before, oldest first. `named_count`: how many
+    recipients the sender named; an alias counts as one, whatever it stands for.
     """
 
     message: Message
     lines: tuple[OwedLine, ...]
     thread: tuple[str, ...]
+    named_count: int
 
 
 class OwedDue(Struct, frozen=True):

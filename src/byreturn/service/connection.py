@@ -199,7 +199,11 @@ class Connection:
         before = self._session.phase
         events = self._session.receive(data)
         if events and self.user is not None:
-            self.user.on_events(events)
+            try:
+                self.user.on_events(events)
+            except Exception as bug:  # noqa: BLE001 - a bug of ours puts this mail off, and no other
+                self._lose(WeFound(Cause.OUR_BUG, f"bug: {bug!r}"), before)
+                return
         if events and isinstance(events[-1], Broken):
             self._break(events[-1], before)
         elif self.is_open:

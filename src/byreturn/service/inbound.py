@@ -171,7 +171,7 @@ class Inbound:
                 self._handle(event)
                 if not self._is_open:
                     return
-        except AssertionError as bug:
+        except Exception as bug:  # noqa: BLE001 - a bug of ours costs one session, never the server
             self._reception.journal.fault("session", f"bug: {bug!r}")
             self._say_and_close(_BUG)
             return

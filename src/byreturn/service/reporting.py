@@ -21,7 +21,9 @@ from msgspec import Struct
 
 from byreturn.mail import (
     MINUTE,
+    NULL_PATH,
     SECOND,
+    Action,
     BodyType,
     Duration,
     IdFactory,
@@ -31,7 +33,6 @@ from byreturn.mail import (
     Notify,
     NullPath,
     Origin,
-    PeerSaid,
     Priority,
     QueueId,
     Recipient,
@@ -40,7 +41,6 @@ from byreturn.mail import (
     id_text,
     rfc5322_date,
 )
-from byreturn.mail.address import NULL_PATH
 from byreturn.mail.headers import HEAD_OCTETS
 from byreturn.policy import Expired, RetrySchedule, Returned, attempts_of
 from byreturn.ports import (
@@ -177,9 +177,29 @@ class Reporting:
         assert not isinstance(about.reverse_path, NullPath), "nobody is owed a report on a report"
         report_id = self._ids.make(now)
         message_id = f"<{id_text(report_id)}@{self._settings.hostname}>"
-        composed = self._compose(owed, about.reverse_path, content, message_id, now)
-        message, recipients = self._envelope(owed, about.reverse_path, composed, report_id, message_id)
+        try:
+            composed = self._compose(owed, about.reverse_path, content, message_id, now)
+        except Exception as bug:  # noqa: BLE001 - a bug of ours must not stop the reports of others
+            # It stays owed, and `_at_work` keeps it from being tried again before the next start.
+            self._world.journal.fault("reporting", f"bug in the report on {id_text(about.id)}: {bug!r}")
+            return
         content = _trace(self._settings.hostname, report_id, now) + composed.content
+        recipients = self._addressed(about.reverse_path)
+        message = Message(
+            id=report_id,
+            reverse_path=NULL_PATH,
+            accepted_at=now,
+            expires_at=now + self._schedule.lifetime(Priority.REPORT),
+            octets=len(content),
+            recipient_count=len(recipients),
+            body=BodyType.EIGHT_BIT if composed.is_8bit else BodyType.SEVEN_BIT,
+            priority=Priority.REPORT,
+            origin=Origin("", self._settings.hostname, "report"),
+            about=about.id,
+            message_id=message_id,
+            subject=f"Report on {id_text(about.id)}",
+            is_bulk=True,
+        )
         admitted = self._dispatcher.admit(message, recipients, content)
 
         def queued(result: bool | SpoolFault) -> None:  # noqa: FBT001 - the port's shape
@@ -195,12 +215,10 @@ class Reporting:
         self._spool.report(owed, NewMessage(message, admitted.recipients, content), queued)
 
     def _done(self, message_id: QueueId, fault: SpoolFault | None) -> None:
+        """Look again in a moment: lines may have come due meanwhile, or the spool may be well again."""
         self._at_work.discard(message_id)
         if fault is not None:
             self._world.journal.fault("reporting", fault.why)
-            self._look_at(self._clock.now() + _AGAIN)
-            return
-        # Lines that came due while this report was made.
         self._look_at(self._clock.now() + _AGAIN)
 
     def _compose(
@@ -219,10 +237,10 @@ class Reporting:
                 reverse_path=reverse_path,
                 accepted_at=about.accepted_at,
                 queue_id=id_text(about.id),
-                lines=tuple(_line(line) for line in owed.lines),
+                lines=_lines(owed),
                 header_block=header_block(content[:HEAD_OCTETS]),
                 content=content if is_whole else None,
-                recipient_count=about.recipient_count,
+                recipient_count=owed.named_count,
                 envid=about.envid,
                 ret=about.ret,
                 hello=about.origin.hello,
@@ -233,48 +251,27 @@ class Reporting:
             return_limit=settings.return_octets,
         )
 
-    def _envelope(
-        self,
-        owed: OwedReport,
-        reverse_path: Mailbox,
-        composed: ComposedReport,
-        report_id: QueueId,
-        message_id: str,
-    ) -> tuple[Message, tuple[Recipient, ...]]:
-        """Address the report to whom the reverse path stands for."""
-        now = self._clock.now()
-        members: tuple[Mailbox, ...] = (reverse_path,)
-        match self._world.directory.find(reverse_path):
-            case Here(members=members):
-                pass
-            case _:
-                pass
+    def _addressed(self, reverse_path: Mailbox) -> tuple[Recipient, ...]:
+        """Address a report to whom the reverse path stands for."""
+        found = self._world.directory.find(reverse_path)
+        members = found.members if isinstance(found, Here) else (reverse_path,)
         # RFC 3461 section 6.1: a report carries no RET, and of NOTIFY only NEVER.
-        recipients = tuple(
+        return tuple(
             Recipient(ordinal, member, reverse_path, member.destination, Notify.NEVER)
             for ordinal, member in enumerate(members)
         )
-        message = Message(
-            id=report_id,
-            reverse_path=NULL_PATH,
-            accepted_at=now,
-            expires_at=now + self._schedule.lifetime(Priority.REPORT),
-            octets=len(composed.content),
-            recipient_count=len(recipients),
-            body=BodyType.EIGHT_BIT if composed.is_8bit else BodyType.SEVEN_BIT,
-            priority=Priority.REPORT,
-            origin=Origin("", self._settings.hostname, "report"),
-            about=owed.message.id,
-            message_id=message_id,
-            subject=f"Report on {id_text(owed.message.id)}",
-            is_bulk=True,
-        )
-        return message, recipients
+
+
+def _lines(owed: OwedReport) -> tuple[ReportLine, ...]:
+    """Say each thing once to the sender: of an alias he knows the name, not the members."""
+    said: dict[tuple[Mailbox, Action], ReportLine] = {}
+    for line in owed.lines:
+        said.setdefault((line.recipient.given, line.action), _line(line))
+    return tuple(said.values())
 
 
 def _line(line: OwedLine) -> ReportLine:
     recipient = line.recipient
-    peer_took_part = isinstance(line.finding, PeerSaid)
     return ReportLine(
         recipient=recipient.given,
         action=line.action,
@@ -284,7 +281,7 @@ def _line(line: OwedLine) -> ReportLine:
         expired=isinstance(line.state, Expired),
         returned=isinstance(line.state, Returned),
         attempts=attempts_of(line.state),
-        last_attempt_at=line.at if peer_took_part or attempts_of(line.state) else None,
+        last_attempt_at=line.last_attempt_at,
         will_retry_until=line.expires_at,
     )
 

@@ -2,6 +2,22 @@
 
 from byreturn.spool.keeping import Keeping
 from byreturn.spool.opening import SpoolRefused
+from byreturn.spool.reader import SpoolBusy, SpoolReader
 from byreturn.spool.sqlite import SpoolSettings, SqliteSpool
+from byreturn.spool.views import AttemptSeen, Counts, Entry, Life, QueueView, ReportSeen, Selection
 
-__all__ = ["Keeping", "SpoolRefused", "SpoolSettings", "SqliteSpool"]
+__all__ = [
+    "AttemptSeen",
+    "Counts",
+    "Entry",
+    "Keeping",
+    "Life",
+    "QueueView",
+    "ReportSeen",
+    "Selection",
+    "SpoolBusy",
+    "SpoolReader",
+    "SpoolRefused",
+    "SpoolSettings",
+    "SqliteSpool",
+]

@@ -36,13 +36,16 @@ def take_owed(connection: sqlite3.Connection, message_id: QueueId, now: Instant)
     message = connection.execute(SQL["get_message"], (message_id,)).fetchone()
     thread = connection.execute(SQL["thread"], (message_id,)).fetchall()
     return OwedReport(
-        message_from_row(message), tuple(_line(row) for row in rows), tuple(row[0] for row in thread)
+        message_from_row(message),
+        tuple(_line(row) for row in rows),
+        tuple(row[0] for row in thread),
+        connection.execute(SQL["named_count"], (message_id,)).fetchone()[0],
     )
 
 
 def _line(row: Row) -> OwedLine:
     number, due_at, epoch, attempts, finding = row[7:12]
-    at, expires_at, destination_due, destination_finding, failures = row[12:]
+    at, expires_at, destination_due, destination_finding, failures, last_attempt_at = row[12:]
     state = state_from_row(number, due_at, epoch, attempts)
     next_try_at: Instant | None = None
     if isinstance(state, Waiting):
@@ -59,6 +62,7 @@ def _line(row: Row) -> OwedLine:
         at=at,
         expires_at=expires_at,
         next_try_at=next_try_at,
+        last_attempt_at=last_attempt_at,
     )
 
 

@@ -132,7 +132,8 @@ SELECT min(due_at) FROM owed WHERE report_id IS NULL AND due_at > ?;
 -- name: owed_lines
 -- What is due, and with it every other line but a delay notice before its time.
 SELECT r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, o.action, r.state, r.due_at,
-    r.epoch, r.attempts, r.finding, o.at, r.expires_at, d.due_at, d.finding, d.failures
+    r.epoch, r.attempts, r.finding, o.at, r.expires_at, d.due_at, d.finding, d.failures,
+    (SELECT max(began_at) FROM attempt AS a WHERE a.message_id = r.message_id AND a.ordinal = r.ordinal)
 FROM owed AS o
 JOIN recipient AS r ON r.message_id = o.message_id AND r.ordinal = o.ordinal
 LEFT JOIN destination AS d ON d.name = r.destination
@@ -147,6 +148,9 @@ SELECT EXISTS (
 -- name: mark_reported
 UPDATE owed SET report_id = ?1
 WHERE message_id = ?2 AND ordinal = ?3 AND action = ?4 AND report_id IS NULL;
+
+-- name: named_count
+SELECT count(DISTINCT coalesce(given, address)) FROM recipient WHERE message_id = ?;
 
 -- name: thread
 SELECT message_id FROM message WHERE about = ? ORDER BY id;

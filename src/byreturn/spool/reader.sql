@@ -1,42 +1,107 @@
 -- What people ask about: read by the command line, on a connection that cannot write.
+--
+-- The history can be large and the queue too, so every question has a limit and finds its rows by an index;
+-- where there is none (who wrote to whom), it is asked for a stretch of ids at a time. The statements that
+-- show recipients give the columns of `entry_from_row` in views.py, in its order.
 
 -- name: queue
--- Every recipient that has not come to its end, oldest first.
-SELECT r.message_id, r.ordinal, m.reverse_path, r.address, m.octets, m.accepted_at, r.state, r.attempts,
-    r.due_at, r.expires_at, r.finding, r.destination, d.failures, d.due_at, d.finding, m.subject
-FROM recipient AS r
-JOIN message AS m ON m.id = r.message_id
-LEFT JOIN destination AS d ON d.name = r.destination
-WHERE r.state IN (0, 1, 2, 3) AND (r.message_id, r.ordinal) > (?1, ?2)
-ORDER BY r.message_id, r.ordinal LIMIT ?3;
+-- Recipients that have not come to their end, oldest first: of destinations from ?1 to ?2, in the state ?3,
+-- not due before ?4; null stands for all.
+WITH chosen (message_id, ordinal) AS (
+    SELECT r.message_id, r.ordinal FROM recipient AS r INDEXED BY recipient_due
+    WHERE r.state = 0 AND r.destination BETWEEN ?1 AND ?2 AND (?3 IS NULL OR ?3 = 0)
+        AND (?4 IS NULL OR r.due_at > ?4 OR EXISTS (
+            SELECT 1 FROM destination AS d
+            WHERE d.name = r.destination AND d.failures > 0 AND d.due_at > ?4
+        ))
+    UNION ALL
+    SELECT r.message_id, r.ordinal FROM recipient AS r INDEXED BY recipient_in_flight
+    WHERE r.state = 1 AND r.destination BETWEEN ?1 AND ?2 AND (?3 IS NULL OR ?3 = 1) AND ?4 IS NULL
+    UNION ALL
+    SELECT r.message_id, r.ordinal FROM recipient AS r
+    WHERE r.state IN (2, 3) AND r.destination BETWEEN ?1 AND ?2 AND (?3 IS NULL OR r.state = ?3)
+        AND ?4 IS NULL
+    ORDER BY 1, 2 LIMIT ?5
+)
+SELECT
+    m.id, m.reverse_path, m.accepted_at, m.expires_at, m.octets, m.recipient_count, m.body, m.ret, m.envid,
+    m.priority, m.origin_address, m.origin_hello, m.origin_listener, m.about, m.message_id, m.subject,
+    m.is_bulk, r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch,
+    r.attempts, r.changed_at, r.expires_at, r.finding, r.first_outcome_at,
+    d.failures, d.due_at, d.finding, d.failing_since
+FROM chosen AS c
+JOIN message AS m ON m.id = c.message_id
+JOIN recipient AS r ON r.message_id = c.message_id AND r.ordinal = c.ordinal
+LEFT JOIN destination AS d ON d.name = r.destination AND d.failures > 0
+ORDER BY c.message_id, c.ordinal;
 
 -- name: queue_counts
-SELECT state, count(*) FROM recipient WHERE state IN (0, 1, 2, 3) GROUP BY state;
+-- How many there are of what `queue` shows, by state, and whether their destination is failing.
+WITH chosen (state, destination) AS (
+    SELECT r.state, r.destination FROM recipient AS r INDEXED BY recipient_due
+    WHERE r.state = 0 AND r.destination BETWEEN ?1 AND ?2 AND (?3 IS NULL OR ?3 = 0)
+        AND (?4 IS NULL OR r.due_at > ?4 OR EXISTS (
+            SELECT 1 FROM destination AS d
+            WHERE d.name = r.destination AND d.failures > 0 AND d.due_at > ?4
+        ))
+    UNION ALL
+    SELECT r.state, r.destination FROM recipient AS r INDEXED BY recipient_in_flight
+    WHERE r.state = 1 AND r.destination BETWEEN ?1 AND ?2 AND (?3 IS NULL OR ?3 = 1) AND ?4 IS NULL
+    UNION ALL
+    SELECT r.state, r.destination FROM recipient AS r
+    WHERE r.state IN (2, 3) AND r.destination BETWEEN ?1 AND ?2 AND (?3 IS NULL OR r.state = ?3)
+        AND ?4 IS NULL
+)
+SELECT c.state,
+    EXISTS (SELECT 1 FROM destination AS d WHERE d.name = c.destination AND d.failures > 0) AS is_failing,
+    count(*)
+FROM chosen AS c GROUP BY 1, 2;
 
 -- name: message
-SELECT id, reverse_path, accepted_at, expires_at, octets, recipient_count, body, ret, envid,
-    priority, origin_address, origin_hello, origin_listener, about, message_id, subject, is_bulk
-FROM message WHERE id = ?;
-
--- name: recipients
-SELECT r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.attempts, r.due_at,
-    r.expires_at, r.changed_at, r.finding, d.failures, d.due_at, d.finding, d.failing_since
-FROM recipient AS r LEFT JOIN destination AS d ON d.name = r.destination
-WHERE r.message_id = ? ORDER BY r.ordinal LIMIT ?;
+-- A message and its recipients.
+SELECT
+    m.id, m.reverse_path, m.accepted_at, m.expires_at, m.octets, m.recipient_count, m.body, m.ret, m.envid,
+    m.priority, m.origin_address, m.origin_hello, m.origin_listener, m.about, m.message_id, m.subject,
+    m.is_bulk, r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch,
+    r.attempts, r.changed_at, r.expires_at, r.finding, r.first_outcome_at,
+    d.failures, d.due_at, d.finding, d.failing_since
+FROM message AS m
+JOIN recipient AS r ON r.message_id = m.id
+LEFT JOIN destination AS d ON d.name = r.destination AND d.failures > 0
+WHERE m.id = ?1 ORDER BY r.ordinal LIMIT ?2;
 
 -- name: attempts
 SELECT ordinal, number, began_at, ended_at, event, finding FROM attempt
-WHERE message_id = ? ORDER BY began_at, ordinal, number LIMIT ?;
+WHERE message_id = ?1 AND ordinal < ?2 ORDER BY ordinal, number LIMIT ?3;
 
 -- name: reports
+-- The reports that a message made us owe, sent or not.
 SELECT o.ordinal, o.action, o.due_at, o.at, o.report_id, m.accepted_at FROM owed AS o
 LEFT JOIN message AS m ON m.id = o.report_id
-WHERE o.message_id = ? ORDER BY o.at, o.ordinal LIMIT ?;
+WHERE o.message_id = ?1 AND o.ordinal < ?2 ORDER BY o.at, o.ordinal, o.action LIMIT ?3;
+
+-- name: others_waiting
+-- How many other recipients wait for a destination, counted up to a limit.
+SELECT count(*) FROM (
+    SELECT 1 FROM recipient WHERE state = 0 AND destination = ?1 AND message_id != ?2 LIMIT ?3
+);
+
+-- name: stretch
+-- Where a stretch of so many ids below another one begins; null when there are none.
+SELECT min(id) FROM (SELECT id FROM message WHERE id < ?1 ORDER BY id DESC LIMIT ?2);
 
 -- name: trace
--- Messages from or to an address, newest first.
-SELECT m.id, r.ordinal, m.reverse_path, r.address, m.accepted_at, r.state, r.changed_at, r.attempts,
-    r.finding, m.subject
-FROM message AS m JOIN recipient AS r ON r.message_id = m.id
-WHERE m.reverse_path = ?1 COLLATE NOCASE OR r.address = ?1 COLLATE NOCASE OR r.given = ?1 COLLATE NOCASE
-ORDER BY m.id DESC, r.ordinal LIMIT ?2;
+-- Messages from or to an address within a stretch of ids, newest first.
+SELECT
+    m.id, m.reverse_path, m.accepted_at, m.expires_at, m.octets, m.recipient_count, m.body, m.ret, m.envid,
+    m.priority, m.origin_address, m.origin_hello, m.origin_listener, m.about, m.message_id, m.subject,
+    m.is_bulk, r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch,
+    r.attempts, r.changed_at, r.expires_at, r.finding, r.first_outcome_at,
+    d.failures, d.due_at, d.finding, d.failing_since
+FROM message AS m
+JOIN recipient AS r ON r.message_id = m.id
+LEFT JOIN destination AS d ON d.name = r.destination AND d.failures > 0
+WHERE m.id >= ?1 AND m.id < ?2 AND (
+    m.reverse_path = ?3 COLLATE NOCASE OR r.address = ?3 COLLATE NOCASE OR r.given = ?3 COLLATE NOCASE
+)
+ORDER BY m.id DESC, r.ordinal LIMIT ?4;

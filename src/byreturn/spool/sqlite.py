@@ -258,6 +258,10 @@ class SqliteSpool:
     def close(self) -> None:
         """Close the files and let go of the lock; the caller has waited until `is_idle`."""
         self._carrier.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the files as they are; what was not committed is gone."""
         for connection in (self._reader, self._carrier, self._writer):
             connection.close()
         self._lock.release()

@@ -1,0 +1,247 @@
+"""Tables and timelines for people, laid out for 80 columns and up.
+
+What belongs to one recipient stands together, sender above recipient above reason, so that long addresses
+have room and nothing is cut. Strangers' texts are cleaned by `words` before they come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from byreturn.cli.story import Line, note, story
+from byreturn.cli.words import (
+    Times,
+    address_text,
+    clean,
+    fate,
+    in_time,
+    size_text,
+    span_text,
+    style,
+    why,
+)
+from byreturn.mail import Instant, Message, NullPath, Priority, QueueId, Ret, id_text
+from byreturn.spool import Counts, Entry, Life, QueueView
+
+_HEAD: Final = "bold"
+_DIM: Final = "dim"
+# Of recipients that share a life so many are named.
+_NAMED_LIMIT: Final = 20
+
+
+def _table(*columns: tuple[str, bool]) -> Table:
+    """Make a table without lines; True marks the column that takes the room there is."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=_HEAD, expand=True)
+    for title, takes_room in columns:
+        table.add_column(title, ratio=1 if takes_room else None, overflow="fold", no_wrap=title == "ID")
+    return table
+
+
+# --- The queue ----------------------------------------------------------------------------------------
+
+
+def queue_page(view: QueueView, times: Times, now: Instant, *, is_selection: bool) -> list[RenderableType]:
+    """Show what waits."""
+    if not view.counts.total:
+        return [
+            Text("Nothing in the queue matches." if is_selection else "The queue is empty: nothing waits.")
+        ]
+    table = _table(("ID", False), ("SENDER, RECIPIENT, REASON", True), ("AGE", False), ("STATE", False))
+    for entry in view.entries:
+        table.add_row(
+            id_text(entry.message.id),
+            _who_and_why(entry),
+            Text(span_text(now - entry.message.accepted_at), no_wrap=True),
+            _state_and_next(entry, times, now),
+        )
+    return [table, Text(), Text(_totals(view)), Text(f"Times are {times.zone_name(now)}.")]
+
+
+def _who_and_why(entry: Entry) -> Text:
+    text = _from_and_to(entry)
+    diagnosis = entry.diagnosis
+    if diagnosis is not None:
+        reason = why(diagnosis)
+        text.append(f"\n{reason[0].upper()}{reason[1:]}" if reason.startswith("we ") else f"\n{reason}", _DIM)
+    return text
+
+
+def _from_and_to(entry: Entry) -> Text:
+    text = Text(address_text(entry.message.reverse_path))
+    text.append(f"\n-> {_recipient(entry)}")
+    return text
+
+
+def _recipient(entry: Entry) -> str:
+    recipient = entry.recipient
+    address = address_text(recipient.address)
+    return (
+        address
+        if recipient.given == recipient.address
+        else f"{address} (for {address_text(recipient.given)})"
+    )
+
+
+def _state_and_next(entry: Entry, times: Times, now: Instant) -> Text:
+    first, colon, rest = fate(entry).partition(": ")
+    text = Text(f"{first}{':' if colon else ''}", style(entry))
+    if rest:
+        # In two short lines, so that the column stays narrow.
+        start, _, end = rest.rpartition(" not ")
+        text.append(f"\n{start}\nnot {end}" if start else f"\n{rest}")
+    next_try_at = entry.next_try_at
+    if next_try_at is not None:
+        text.append(f"\nnext try {in_time(next_try_at, now)}", "default")
+        if next_try_at > now:
+            text.append(f"\n({times.brief(next_try_at, now)})", "default")
+    return text
+
+
+def _totals(view: QueueView) -> str:
+    counts = view.counts
+    total = f"{counts.total:,} recipient{'' if counts.total == 1 else 's'}"
+    text = f"{total}: {', '.join(_parts(counts))}."
+    if len(view.entries) < counts.total:
+        text += f" Shown: the oldest {len(view.entries):,}; --limit shows more."
+    return text
+
+
+def _parts(counts: Counts) -> Iterator[str]:
+    if counts.waiting:
+        of_them = (
+            f" ({counts.unanswered:,} for a destination that does not answer)" if counts.unanswered else ""
+        )
+        yield f"{counts.waiting:,} waiting{of_them}"
+    for count, word in ((counts.in_flight, "being tried"), (counts.held, "held"), (counts.parked, "parked")):
+        if count:
+            yield f"{count:,} {word}"
+
+
+# --- A trace ------------------------------------------------------------------------------------------
+
+
+def trace_page(entries: Sequence[Entry], times: Times, now: Instant, *, is_cut: bool) -> list[RenderableType]:
+    """Show who wrote to whom, and what became of it."""
+    table = _table(("ACCEPTED", False), ("ID", False), ("SENDER, RECIPIENT", True), ("OUTCOME", False))
+    for entry in entries:
+        outcome = Text(fate(entry), style(entry))
+        if entry.next_try_at is not None:
+            outcome.append(f"\nnext try {in_time(entry.next_try_at, now)}", "default")
+        table.add_row(
+            Text(times.brief(entry.message.accepted_at, now), no_wrap=True),
+            id_text(entry.message.id),
+            _from_and_to(entry),
+            outcome,
+        )
+    told = f"Times are {times.zone_name(now)}. One message in full: byreturn show ID"
+    if is_cut:
+        told = f"The newest {len(entries):,}; --limit shows more. {told}"
+    return [table, Text(), Text(told)]
+
+
+# --- One message --------------------------------------------------------------------------------------
+
+
+def life_page(life: Life, times: Times, now: Instant) -> list[RenderableType]:
+    """Show one message's life; recipients that share theirs stand together."""
+    page: list[RenderableType] = [
+        Text(f"Message {id_text(life.message.id)}", _HEAD),
+        _facts(life, times, now),
+    ]
+    for entries, lines in _groups(life, now):
+        page += [Text(), _names(entries)]
+        told = note(life, entries[0], times, now)
+        if told:
+            page.append(Padding(Text(told), (0, 0, 0, 2)))
+        page.append(_timeline(lines, times, now))
+    missing = life.message.recipient_count - len(life.entries)
+    if missing > 0:
+        page += [Text(), Text(f"{missing:,} more recipients are not shown.")]
+    return page
+
+
+def _facts(life: Life, times: Times, now: Instant) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _fact_lines(life.message, times, now):
+        table.add_row(Text(f"  {name}", _DIM), Text(value))
+    return table
+
+
+def _fact_lines(message: Message, times: Times, now: Instant) -> Iterator[tuple[str, str]]:
+    yield "From", address_text(message.reverse_path)
+    if message.about is not None:
+        yield "About", f"{id_text(QueueId(message.about))}: this is a report on it"
+    if message.subject:
+        yield "Subject", clean(message.subject, 200)
+    if message.message_id:
+        yield "Message-ID", clean(message.message_id, 200)
+    if message.envid is not None:
+        yield "ENVID", clean(message.envid, 100)
+    yield "Accepted", f"{times.date(message.accepted_at)} {times.clock(message.accepted_at)}"
+    yield "Came", _origin(message)
+    yield "Size", ", ".join(_size(message))
+    yield "Times", times.zone_name(now)
+
+
+def _origin(message: Message) -> str:
+    origin = message.origin
+    if not origin.address:
+        return "from this server itself"
+    hello = f", which called itself {clean(origin.hello, 255)}" if origin.hello else ""
+    return f"from {clean(origin.address, 64)}{hello}, at listener {clean(origin.listener, 64)}"
+
+
+def _size(message: Message) -> Iterator[str]:
+    count = message.recipient_count
+    yield size_text(message.octets)
+    yield f"{count:,} recipient{'' if count == 1 else 's'}"
+    if message.priority in (Priority.URGENT, Priority.NON_URGENT):
+        yield "urgent" if message.priority is Priority.URGENT else "not urgent"
+    if message.is_bulk and not isinstance(message.reverse_path, NullPath):
+        yield "sent by a list or a machine"
+    if message.ret is Ret.HDRS:
+        yield "only its header is to come back in a report"
+
+
+def _groups(life: Life, now: Instant) -> list[tuple[list[Entry], list[Line]]]:
+    """Put recipients together whose lines, states and destinations' notes are the same."""
+    groups: dict[object, tuple[list[Entry], list[Line]]] = {}
+    for entry in life.entries:
+        lines = story(life, entry, now)
+        health = entry.recipient.destination if entry.is_unanswered else None
+        key = (fate(entry), health, tuple(lines))
+        groups.setdefault(key, ([], lines))[0].append(entry)
+    return list(groups.values())
+
+
+def _names(entries: list[Entry]) -> Text:
+    """Name recipients, and how it stands with them."""
+    text = Text(style=_HEAD)
+    for entry in entries[:_NAMED_LIMIT]:
+        text.append(f"{_recipient(entry)}\n")
+    if len(entries) > _NAMED_LIMIT:
+        text.append(f"and {len(entries) - _NAMED_LIMIT:,} more\n")
+    text.rstrip()
+    text.append(": ")
+    text.append(fate(entries[0]), style(entries[0]))
+    return text
+
+
+def _timeline(lines: list[Line], times: Times, now: Instant) -> Padding:
+    # One day needs no dates; more than one needs them on every line, or the reader must search upwards.
+    is_one_day = all(times.is_same_day(line.at, now) for line in lines)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in lines:
+        at = times.clock(line.at) if is_one_day else times.dated(line.at)
+        table.add_row(Text(at, _DIM), Text(line.text, _HEAD if line.is_to_come else ""))
+    return Padding(table, (0, 0, 0, 2))

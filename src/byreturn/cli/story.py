@@ -1,0 +1,206 @@
+"""One recipient's life, told line by line: what happened, what comes next, and when it gives up.
+
+    12:58:03.120  Accepted
+    12:58:04.310  Put off: mx1.partner.example [192.0.2.1] answered to RCPT TO: 451 4.7.1 Greylisted
+    13:13:33.000  NEXT TRY in 12 min
+    Sat 28 ...    GIVES UP in 5 d 0 h
+
+The lines follow from the rows alone, so a timeline on paper and a test message that is watched live say the
+same. Pure: the present instant is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from byreturn.cli.words import POSTMASTER, Times, address_text, fate, in_time, is_final, span_text, why
+from byreturn.mail import (
+    SECOND,
+    Action,
+    Instant,
+    Notify,
+    NullPath,
+    PeerSaid,
+    id_text,
+)
+from byreturn.policy import Delivered, Discarded, Held, InFlight, Parked, Waiting
+from byreturn.spool import AttemptSeen, Entry, Life, ReportSeen
+from byreturn.spool.reader import OTHERS_LIMIT
+
+REPORTS: Final = {
+    Action.FAILED: "non-delivery report",
+    Action.DELAYED: "delay notice",
+    Action.RELAYED: "delivery report",
+    Action.DELIVERED: "delivery report",
+    Action.EXPANDED: "report of the alias",
+}
+# An attempt that took less is not worth its figure.
+_SLOW: Final = SECOND
+
+
+class Line(Struct, frozen=True):
+    """Something that happened at an instant, or is to come; `key` is the same as long as it is the same."""
+
+    at: Instant
+    rank: int
+    text: str
+    key: str
+    is_to_come: bool = False
+
+
+def story(life: Life, entry: Entry, now: Instant) -> list[Line]:
+    """Tell the life of one recipient, in order."""
+    ordinal = entry.recipient.ordinal
+    attempts = life.attempts.get(ordinal, [])
+    reports = life.reports.get(ordinal, [])
+    lines = [
+        Line(life.message.accepted_at, 0, "Accepted", "accepted"),
+        *_beginning(entry, attempts),
+        *(_attempt_line(seen, entry) for seen in attempts),
+        *_standing(entry, attempts),
+        *_reports(life, entry, reports, now),
+        *_future(entry, now),
+    ]
+    return sorted(lines, key=lambda line: (line.is_to_come, line.at, line.rank))
+
+
+def _beginning(entry: Entry, attempts: list[AttemptSeen]) -> Iterator[Line]:
+    """A recipient whose destination was known not to answer was put off without an attempt of its own."""
+    accepted_at = entry.message.accepted_at
+    if entry.first_outcome_at == accepted_at and not any(seen.ended_at == accepted_at for seen in attempts):
+        text = f"Not tried at once: {address_text(entry.recipient.destination)} was known not to answer"
+        yield Line(accepted_at, 1, text, "put off")
+
+
+def _attempt_line(seen: AttemptSeen, entry: Entry) -> Line:
+    took = seen.ended_at - seen.began_at
+    text = _attempt_text(seen, entry)
+    if took >= _SLOW and seen.event != "interrupted":
+        text += f" (after {span_text(took)})"
+    return Line(seen.ended_at, 2, text, f"attempt {seen.number}")
+
+
+def _attempt_text(seen: AttemptSeen, entry: Entry) -> str:
+    finding = seen.finding
+    reason = "" if finding is None else why(finding)
+    match seen.event:
+        case "stored":
+            return "Delivered: in the mailbox"
+        case "relayed":
+            return f"Accepted: {reason}"
+        case "refused" if isinstance(finding, PeerSaid):
+            return f"Refused: {reason}"
+        case "refused":
+            return f"Not deliverable: {reason}"
+        case "put off":
+            return f"Tried, put off: {reason}"
+        case "uncertain":
+            return f"Tried, uncertain: {reason}. It may have been delivered; it is sent again"
+        case "interrupted":
+            return "Interrupted: our server stopped during the attempt"
+        case "expired":
+            lived = span_text(seen.ended_at - entry.message.accepted_at)
+            return f"Gave up after {lived}. The last that was known: {reason}"
+        case "returned":
+            return f"Returned by {POSTMASTER}"
+        case "discarded":
+            return f"Discarded by {POSTMASTER}; the sender was not told"
+        case other:
+            return f"{other.capitalize()}{': ' if reason else ''}{reason}"
+
+
+def _standing(entry: Entry, attempts: list[AttemptSeen]) -> Iterator[Line]:
+    """What the state itself tells, where no attempt tells it."""
+    at = entry.changed_at
+    match entry.state:
+        case InFlight(fence=fence):
+            yield Line(at, 3, f"Being tried (attempt {fence.attempt})", f"trying {fence.attempt}")
+        case Held():
+            yield Line(at, 3, f"Held by {POSTMASTER}", "held")
+        case Parked():
+            yield Line(at, 3, "Parked: it was interrupted too often; a person must look at it", "parked")
+        case Waiting():
+            return
+        case _ if not any(seen.ended_at == at for seen in attempts):
+            text = fate(entry)
+            yield Line(at, 3, f"{text[0].upper()}{text[1:]}", "end")
+        case _:
+            return
+
+
+# --- Reports ------------------------------------------------------------------------------------------
+
+
+def _reports(life: Life, entry: Entry, reports: list[ReportSeen], now: Instant) -> Iterator[Line]:
+    for seen in reports:
+        yield _report_line(seen, address_text(life.message.reverse_path), now)
+    is_bad = is_final(entry) and not isinstance(entry.state, (Delivered, Discarded))
+    if is_bad and not any(seen.action is Action.FAILED for seen in reports):
+        yield Line(entry.changed_at, 4, f"No report: {_why_silent(entry)}", "no report")
+
+
+def _report_line(seen: ReportSeen, sender: str, now: Instant) -> Line:
+    name = REPORTS[seen.action]
+    key = f"report {seen.action}"
+    if seen.is_silent:
+        return Line(seen.owed_at, 4, f"No {name}: nobody was to be told", key)
+    if seen.report_id is not None:
+        became = "no longer known" if seen.report is None else fate(seen.report)
+        at = seen.due_at if seen.sent_at is None else seen.sent_at
+        text = f"Reported to {sender} in {id_text(seen.report_id)} ({name}; {became})"
+        return Line(at, 4, text, f"{key} sent")
+    if seen.action is Action.DELAYED:
+        text = f"DELAY NOTICE to {sender} {in_time(seen.due_at, now)}, if it still waits then"
+    else:
+        text = f"REPORT to {sender} {in_time(seen.due_at, now)} ({name})"
+    return Line(seen.due_at, 4, text, key, is_to_come=True)
+
+
+def _why_silent(entry: Entry) -> str:
+    if isinstance(entry.message.reverse_path, NullPath):
+        return "the message has no sender to tell (null reverse path)"
+    if entry.recipient.notify & Notify.NEVER:
+        return "the sender asked for none (NOTIFY=NEVER)"
+    if entry.recipient.notify:
+        return f"the sender asked for others only (NOTIFY={entry.recipient.notify})"
+    return "none is owed"
+
+
+# --- What comes ---------------------------------------------------------------------------------------
+
+
+def _future(entry: Entry, now: Instant) -> Iterator[Line]:
+    next_try_at = entry.next_try_at
+    if next_try_at is None:
+        return
+    yield Line(next_try_at, 5, f"NEXT TRY {in_time(next_try_at, now)}", "next", is_to_come=True)
+    text = f"GIVES UP {in_time(entry.expires_at, now)}, and reports it"
+    if isinstance(entry.message.reverse_path, NullPath):
+        text = f"GIVES UP {in_time(entry.expires_at, now)}"
+    yield Line(entry.expires_at, 6, text, "end", is_to_come=True)
+
+
+def note(life: Life, entry: Entry, times: Times, now: Instant) -> str:
+    """Tell about a destination that does not answer; empty where it does, or nobody waits for it."""
+    health = entry.health
+    if health is None or not entry.is_unanswered:
+        return ""
+    destination = entry.recipient.destination
+    name = address_text(destination)
+    since = "" if health.failing_since is None else f" since {times.brief(health.failing_since, now)}"
+    tries = "one try" if health.failures == 1 else f"{health.failures} tries in a row"
+    text = f"{name} has not answered{since} ({tries})"
+    if health.finding is not None:
+        text += f"; {why(health.finding)}"
+    return f"{text}. {_others(life.others.get(destination, 0))}"
+
+
+def _others(count: int) -> str:
+    if count == 0:
+        return "Nobody else waits for it."
+    if count > OTHERS_LIMIT:
+        return f"Over {OTHERS_LIMIT:,} others wait for it; one try is made for all."
+    return f"{count:,} {'other waits' if count == 1 else 'others wait'} for it; one try is made for all."

@@ -1,0 +1,276 @@
+"""Reading the spool from another process: what waits, what became of a message, who wrote to whom.
+
+Looking never hurts. The reader has a connection of its own that cannot write; each question is one short
+transaction, and what could take long (a search through the history) is asked a stretch at a time. In WAL
+mode it sees the last commit and stops nobody.
+
+    the server runs, or crashed   a log stands beside the database   opened read-only; the log is read too
+    it was stopped                no log                             opened as immutable: no file is made
+
+Promises: nothing in the folder is changed; answers are bounded.
+Fails: SpoolRefused when the database cannot be read, with what is wrong, what it means and what to do;
+SpoolBusy (a SpoolRefused) when the same question may be answered a moment later.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from byreturn.mail import QueueId
+from byreturn.spool.opening import APPLICATION_ID, DATABASE_NAME, SCHEMA_VERSION, SpoolRefused
+from byreturn.spool.rows import STATE_NUMBERS
+from byreturn.spool.statements import READER_SQL
+from byreturn.spool.views import (
+    AttemptSeen,
+    Counts,
+    Entry,
+    Life,
+    QueueView,
+    ReportSeen,
+    Selection,
+    attempt_from_row,
+    entry_from_row,
+    report_from_row,
+)
+
+_Seen = TypeVar("_Seen", AttemptSeen, ReportSeen)
+
+RECIPIENTS_LIMIT: Final = 10_000
+_ATTEMPTS_LIMIT: Final = 50_000
+_REPORTS_LIMIT: Final = 50_000
+OTHERS_LIMIT: Final = 100_000  # beyond it the exact number tells nobody more
+_STRETCH: Final = 20_000  # ids; searching so many takes some 10 ms
+_BUSY_MS: Final = 2_000
+_LAST_NAME: Final = "\U0010ffff"  # sorts after every name of a destination
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+class SpoolBusy(SpoolRefused):
+    """The spool cannot be read at this moment; try again."""
+
+
+class SpoolReader:
+    """Answers questions about the spool in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / DATABASE_NAME
+        self._log = folder / f"{DATABASE_NAME}-wal"
+        self._connection: sqlite3.Connection | None = None
+        self._is_immutable = False
+        with self._reading():
+            pass
+
+    def __enter__(self) -> SpoolReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # --- Questions ------------------------------------------------------------------------------------
+
+    def queue(self, selection: Selection, limit: int) -> QueueView:
+        """Tell what waits, oldest first."""
+        asked: tuple[Any, ...] = (
+            selection.destination or "",
+            selection.destination or _LAST_NAME,
+            None if selection.state is None else STATE_NUMBERS[selection.state],
+            selection.not_due_before,
+        )
+        # Two transactions: both answers are true, and neither holds the log for long.
+        with self._reading() as ask:
+            entries = tuple(map(entry_from_row, ask.execute(READER_SQL["queue"], (*asked, limit))))
+        with self._reading() as ask:
+            rows = ask.execute(READER_SQL["queue_counts"], asked).fetchall()
+        by_state = [sum(row[2] for row in rows if row[0] == number) for number in range(4)]
+        waiting, in_flight, held, parked = by_state
+        unanswered = sum(row[2] for row in rows if row[0] == 0 and row[1])
+        return QueueView(entries, Counts(waiting, unanswered, in_flight, held, parked))
+
+    def life(self, message_id: QueueId) -> Life | None:
+        """Tell all about a message; None when it is not known (any more)."""
+        with self._reading() as ask:
+            entries = _entries_of(ask, message_id, RECIPIENTS_LIMIT)
+            if not entries:
+                return None
+            end = entries[-1].recipient.ordinal + 1
+            attempts = ask.execute(READER_SQL["attempts"], (message_id, end, _ATTEMPTS_LIMIT)).fetchall()
+            reports = ask.execute(READER_SQL["reports"], (message_id, end, _REPORTS_LIMIT)).fetchall()
+            sent = {row[4]: _entries_of(ask, row[4], 1) for row in reports if row[4]}
+            unanswered = {entry.recipient.destination for entry in entries if entry.is_unanswered}
+            others = {
+                destination: ask.execute(
+                    READER_SQL["others_waiting"], (destination, message_id, OTHERS_LIMIT + 1)
+                ).fetchone()[0]
+                for destination in sorted(unanswered)
+            }
+        return Life(
+            entries[0].message,
+            entries,
+            _by_ordinal(map(attempt_from_row, attempts)),
+            _by_ordinal(report_from_row(row, sent) for row in reports),
+            others,
+        )
+
+    def trace(self, address: str, limit: int) -> tuple[Entry, ...]:
+        """Find recipients of messages from or to an address, newest first; an empty one is the null path.
+
+        Takes the time to read the whole history where there are few, but never a long transaction.
+        """
+        found: list[Entry] = []
+        below = (1 << 63) - 1
+        while len(found) < limit:
+            with self._reading() as ask:
+                start = ask.execute(READER_SQL["stretch"], (below, _STRETCH)).fetchone()[0]
+                if start is None:
+                    break
+                rows = ask.execute(READER_SQL["trace"], (start, below, address, limit - len(found)))
+                found.extend(map(entry_from_row, rows))
+            below = start
+        return tuple(found)
+
+    def server_is_gone(self) -> bool:
+        """Whether the process that last had the spool has ended; False also where that cannot be told.
+
+        The lock itself is left alone: to try it, however shortly, could refuse a server that is starting.
+        """
+        try:
+            text = (self._folder / "lock").read_bytes()[:20].decode("ascii", "replace").strip()
+            if text.isdigit():
+                os.kill(int(text), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            return False
+        return False
+
+    # --- The connection -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; what goes wrong is said in words."""
+        try:
+            connection = self._connected()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise self._refusal(error) from None
+        except msgspec.MsgspecError as error:
+            raise SpoolRefused(self._damaged(f"a row that cannot be read: {error}")) from None
+
+    def _connected(self) -> sqlite3.Connection:
+        """Return the connection; a new one when a server was started on a spool that had been closed."""
+        has_log = self._look()
+        if self._connection is not None and not (self._is_immutable and has_log):
+            return self._connection
+        self.close()
+        # Without a log nobody writes, and a reader that does not know that would make one.
+        self._is_immutable = not has_log
+        how = "mode=ro" if has_log else "mode=ro&immutable=1"
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?{how}", uri=True, isolation_level=None
+        )
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            connection.execute("PRAGMA query_only = ON")
+            self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _look(self) -> bool:
+        """Whether the database has a log; refuse where there is no database, or none for us."""
+        try:
+            self._path.stat()
+            with suppress(FileNotFoundError):
+                self._log.stat()
+                return True
+        except FileNotFoundError:
+            raise SpoolRefused(
+                f"there is no queue in {self._folder}. The server has never run with this data folder. Start "
+                "it with: byreturn serve. Or name the configuration of the one that runs with --config."
+            ) from None
+        except OSError as error:
+            raise SpoolRefused(self._unreadable(error.strerror or "it cannot be read")) from None
+        return False
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """See that this is a spool, and one that we know."""
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION_ID:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise SpoolBusy(
+                    f"{self._path} is still empty. The server is just making it. Try again in a moment."
+                )
+            raise SpoolRefused(
+                f"{self._path} is a database of another program. Check data in the configuration."
+            )
+        if version > SCHEMA_VERSION:
+            raise SpoolRefused(
+                f"{self._path} was written by a newer ByReturn (schema {version}, this one knows "
+                f"{SCHEMA_VERSION}). Nothing was touched. Look with the newer version."
+            )
+        if version < SCHEMA_VERSION:
+            raise SpoolRefused(
+                f"{self._path} was written by an older ByReturn (schema {version}, this one needs "
+                f"{SCHEMA_VERSION}). Nothing was touched. Start the server: it brings the file up to date."
+            )
+
+    def _refusal(self, error: sqlite3.DatabaseError) -> SpoolRefused:
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        if code in _BUSY:
+            return SpoolBusy(
+                f"{self._path} is busy ({error}). No mail is touched by this. Try again in a moment."
+            )
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+            return SpoolRefused(self._unreadable(str(error)))
+        return SpoolRefused(self._damaged(str(error)))
+
+    def _damaged(self, why: str) -> str:
+        return (
+            f"{self._path}: {why}. The queue cannot be read like this; nothing was touched. Stop the server, "
+            "keep a copy of the folder, and restore the file from a backup, or recover it with: "
+            "sqlite3 spool.sqlite3 .recover | sqlite3 recovered.sqlite3"
+        )
+
+    def _unreadable(self, why: str) -> str:
+        return (
+            f"{self._path}: {why}. The queue cannot be shown; the mail in it is not touched. Run this as the "
+            "user that runs the server, or as root."
+        )
+
+
+def _entries_of(ask: sqlite3.Connection, message_id: QueueId, limit: int) -> tuple[Entry, ...]:
+    return tuple(map(entry_from_row, ask.execute(READER_SQL["message"], (message_id, limit))))
+
+
+def _by_ordinal(seen: Iterable[_Seen]) -> dict[int, list[_Seen]]:
+    """Put what belongs to a recipient together, in the order in which it came."""
+    found: dict[int, list[_Seen]] = {}
+    for one in seen:
+        found.setdefault(one.ordinal, []).append(one)
+    return found

@@ -1,0 +1,12 @@
+"""The laws, one file each: `check(simulation)` returns what is wrong."""
+
+from tests.sim.checkers import (
+    by_return,
+    doubles,
+    nothing_is_lost,
+    only_these_end,
+    queue_empties,
+    senders_hear,
+)
+
+LAWS = (nothing_is_lost, by_return, senders_hear, only_these_end, doubles, queue_empties)

@@ -1,0 +1,904 @@
+"""The spool as plain dicts: what the port promises, without a database.
+
+The simulator runs the real desks on it, and the contract suite holds SQLite against it. It is written to be
+obviously right, not fast: every question is answered by looking at everything that is open.
+
+    Disk         what survives a crash: plain dicts, and a log of what was committed for the checkers
+    ModelSpool   one process's hold on it; opening recovers, as a start does
+
+An operation takes effect at its *commit*, a call of the clock, and is then told to `done`. Around the commit
+stand two hooks, with the operation's name and its number:
+
+    before(name, number)   raises Crash: the process dies, nothing of it is kept
+                           returns a SpoolFault: the operation fails, and nothing is kept; an ambiguous fault
+                           does not say so
+    after(name, number)    raises Crash: the process dies, it is kept, and nobody was told
+                           returns a SpoolFault: it is kept, and the caller hears an ambiguous fault
+
+After an ambiguous fault everything more fails in the same way and `on_broken` is told, once: the process must
+open again. A spool that died, or whose disk was opened by another, does nothing any more.
+
+Fails: IllegalTransition and AssertionError are bugs of the caller; nothing of that operation is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from byreturn.mail import (
+    DAY,
+    MINUTE,
+    SECOND,
+    Action,
+    Booking,
+    Cause,
+    Consignment,
+    Destination,
+    Diagnosis,
+    Duration,
+    Instant,
+    Message,
+    Priority,
+    QueueId,
+    Recipient,
+    WeFound,
+    first_id_at,
+)
+from byreturn.policy import (
+    FINAL,
+    Booked,
+    Delivered,
+    Event,
+    GaveUpOnUs,
+    InFlight,
+    Interrupted,
+    RanOutOfTime,
+    State,
+    Waiting,
+    advance,
+    attempts_of,
+    owed_for,
+    report_due_at,
+)
+from byreturn.ports import (
+    Claimed,
+    Clock,
+    ContentReader,
+    ContentWriter,
+    DestinationNews,
+    Expiry,
+    NewMessage,
+    Opened,
+    OwedDue,
+    OwedLine,
+    OwedReport,
+    Settled,
+    Settling,
+    SpoolFault,
+)
+
+T = TypeVar("T")
+Hook: TypeAlias = Callable[[str, int], SpoolFault | None]
+Key: TypeAlias = tuple[QueueId, int]
+
+BOOKED_FOR: Final[Duration] = 15 * MINUTE
+PROBE_BOOKED_FOR: Final[Duration] = 30 * MINUTE
+RESTART_SPREAD: Final[Duration] = 2 * SECOND
+INTERRUPTIONS_LIMIT: Final = 3
+NOBODY_TOLD: Final = QueueId(0)
+INTERRUPTION: Final = WeFound(Cause.INTERRUPTED, "the server stopped during the attempt")
+
+
+class Crash(BaseException):
+    """The process dies here. No broad except may stop it."""
+
+
+def no_hook(_name: str, _number: int) -> SpoolFault | None:
+    """Let everything succeed."""
+    return None
+
+
+class ModelSettings(Struct, frozen=True):
+    """As the real spool's. `reads_inside`: reads are answered from inside the call, as SQLite's are."""
+
+    gather: Duration = 1 * SECOND
+    keep_history: Duration = 30 * DAY
+    keep_content: Duration = 3 * DAY
+    keep_octets: int = 1024**3
+    quota: int = 1000
+    reads_inside: bool = True
+
+
+DEFAULTS: Final = ModelSettings()
+
+# --- What is on the disk ------------------------------------------------------------------------------
+
+
+class Life(Struct):
+    """A recipient. `again_at`: when its attempt is due again, should it be interrupted."""
+
+    recipient: Recipient
+    state: State
+    again_at: Instant
+    changed_at: Instant
+    heard_at: Instant | None
+    finding: Diagnosis | None
+    interruptions: int = 0
+
+
+class Line(Struct):
+    """A report that is owed for a recipient, or was sent in `report_id`."""
+
+    due_at: Instant
+    at: Instant
+    report_id: QueueId | None = None
+
+
+class Content(Struct):
+    """A content; `keep_until` is None as long as a recipient needs it."""
+
+    data: bytes
+    keep_until: Instant | None = None
+
+
+class Attempt(Struct, frozen=True):
+    """One line of a recipient's history."""
+
+    ordinal: int
+    number: int
+    began_at: Instant
+    ended_at: Instant
+    event: type[Event]
+    finding: Diagnosis | None
+
+
+class Health(Struct):
+    """A destination that is failing: not to be probed before `probe_at`."""
+
+    news: DestinationNews
+    probe_at: Instant
+    found_at: Instant
+
+
+class Change(Struct, frozen=True):
+    """A recipient's state became another one; `before` is None when it was accepted."""
+
+    at: Instant
+    epoch: int
+    key: Key
+    before: State | None
+    after: State
+
+
+class Committed(Struct, frozen=True):
+    """An operation that took effect: what was asked, and what `done` hears if the process lives."""
+
+    number: int
+    name: str
+    at: Instant
+    epoch: int
+    asked: tuple[object, ...]
+    answer: object
+
+
+class Disk(Struct):
+    """Everything that survives. Checkers may read all of it, and must change nothing."""
+
+    epoch: int = 0
+    messages: dict[QueueId, Message] = field(default_factory=dict)
+    lives: dict[QueueId, dict[int, Life]] = field(default_factory=dict)
+    queue: dict[QueueId, None] = field(default_factory=dict)  # messages with a recipient that is not final
+    owed: dict[QueueId, dict[tuple[int, Action], Line]] = field(default_factory=dict)
+    reported: dict[QueueId, dict[tuple[int, Action], Line]] = field(default_factory=dict)
+    reports: dict[QueueId, list[QueueId]] = field(default_factory=dict)  # by the message they are about
+    contents: dict[QueueId, Content] = field(default_factory=dict)
+    sealed: dict[QueueId, bytes] = field(default_factory=dict)  # large contents not yet accepted
+    health: dict[Destination, Health] = field(default_factory=dict)
+    history: dict[QueueId, list[Attempt]] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    log: list[Committed] = field(default_factory=list)
+
+    def waiting(self) -> Iterator[tuple[QueueId, Life, Waiting]]:
+        """Every recipient that waits."""
+        for message_id in self.queue:
+            for life in self.lives[message_id].values():
+                if isinstance(life.state, Waiting):
+                    yield message_id, life, life.state
+
+
+# --- Contents -----------------------------------------------------------------------------------------
+
+
+class ModelReader:
+    """A content, read from front to back."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.octets = len(data)
+
+    def read(self, octets: int) -> bytes:
+        """Return the next octets."""
+        piece, self._data = self._data[:octets], self._data[octets:]
+        return piece
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class ModelWriter:
+    """A large content on its way; a fault, once met, stays."""
+
+    def __init__(self, spool: ModelSpool, message_id: QueueId) -> None:
+        self._spool = spool
+        self._message_id = message_id
+        self._pieces: list[bytes] = []
+        self._fault: SpoolFault | None = None
+
+    def write(self, data: bytes) -> SpoolFault | None:
+        """Append."""
+        if self._fault is None:
+            self._fault = self._spool.fault_at_write()
+        if self._fault is None:
+            self._pieces.append(bytes(data))
+        return self._fault
+
+    def seal(self, done: Callable[[SpoolFault | None], None]) -> None:
+        """Make it durable."""
+        if self._fault is not None:
+            self._spool.answer_later(done, self._fault)
+        else:
+            self._spool.seal(self._message_id, b"".join(self._pieces), done)
+
+    def abort(self) -> None:
+        """Throw it away."""
+        self._pieces.clear()
+        self._spool.unseal(self._message_id)
+
+
+# --- The spool ----------------------------------------------------------------------------------------
+
+
+class ModelSpool:
+    """Implements `ports.Spool`. `room`: how many octets a message may have; set it to play a full disk."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        clock: Clock,
+        *,
+        settings: ModelSettings = DEFAULTS,
+        delay: Callable[[str, int], Duration] = lambda _name, _number: 0,
+        before: Hook = no_hook,
+        after: Hook = no_hook,
+        on_broken: Callable[[str], None] = lambda _why: None,
+    ) -> None:
+        self.disk = disk
+        self.settings = settings
+        self.room = 1 << 62
+        self.before = before
+        self.after = after
+        self.delay = delay
+        self._clock = clock
+        self._on_broken = on_broken
+        self._is_dead = False
+        self._broken: SpoolFault | None = None
+        self._number = 0
+        self._last_commit_at: Instant = 0
+        self._unfinished: dict[int, Instant] = {}
+        self.opened = self._open()
+
+    @property
+    def epoch(self) -> int:
+        """Our own epoch."""
+        return self.opened.epoch
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this process may still act on the disk."""
+        return not self._is_dead and self.disk.epoch == self.epoch
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything asked for is on the disk."""
+        return not self._unfinished
+
+    def die(self) -> None:
+        """End the process: what was not committed vanishes, and nobody is told anything more."""
+        self._is_dead = True
+
+    def reopened(self, clock: Clock) -> ModelSpool:
+        """Die, if that has not happened yet, and open the same disk anew; hooks and delays are kept."""
+        self.die()
+        return ModelSpool(
+            self.disk,
+            clock,
+            settings=self.settings,
+            delay=self.delay,
+            before=self.before,
+            after=self.after,
+            on_broken=self._on_broken,
+        )
+
+    # --- The port: writing ----------------------------------------------------------------------------
+
+    def accept(self, new: NewMessage, done: Callable[[SpoolFault | None], None]) -> None:
+        """Store a message."""
+        self._commit("accept", (new,), lambda: self._accept(new), done)
+
+    def settle(
+        self,
+        settlings: tuple[Settling, ...],
+        news: tuple[DestinationNews, ...],
+        now: Instant,
+        done: Callable[[Settled | SpoolFault], None],
+    ) -> None:
+        """Record outcomes."""
+        self._commit("settle", (settlings, news, now), lambda: self._settle(settlings, news, now), done)
+
+    def claim(
+        self,
+        now: Instant,
+        limit: int,
+        quotas: dict[Destination, int],
+        done: Callable[[Claimed | SpoolFault], None],
+    ) -> None:
+        """Book what is due."""
+        self._commit("claim", (now, limit, quotas), lambda: self._claim(now, limit, quotas), done)
+
+    def report(
+        self, owed: OwedReport, new: NewMessage | None, done: Callable[[bool | SpoolFault], None]
+    ) -> None:
+        """Queue a report and mark its lines."""
+        self._commit("report", (owed, new), lambda: self._report(owed, new), done)
+
+    def expire(
+        self, now: Instant, started_at: Instant, limit: int, done: Callable[[Expiry | SpoolFault], None]
+    ) -> None:
+        """End what is over."""
+        self._commit("expire", (now, started_at, limit), lambda: self._expire(now, started_at, limit), done)
+
+    def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:
+        """Forget what is past its keeping."""
+        self._commit("purge", (now, limit), lambda: self._purge(now, limit), done)
+
+    # --- The port: reading ----------------------------------------------------------------------------
+
+    def owed_due(self, now: Instant, limit: int, done: Callable[[OwedDue | SpoolFault], None]) -> None:
+        """Name messages with a report due."""
+        self._read("owed_due", lambda: self._owed_due(now, limit), done)
+
+    def take_owed(
+        self, message_id: QueueId, now: Instant, done: Callable[[OwedReport | SpoolFault | None], None]
+    ) -> None:
+        """Read what a report must say."""
+        self._read("take_owed", lambda: self._take_owed(message_id, now), done)
+
+    def content(self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]) -> None:
+        """Open a content."""
+        self._read("content", lambda: self._content(message_id), done)
+
+    def content_writer(self, message_id: QueueId) -> ContentWriter:
+        """Begin a large content."""
+        return ModelWriter(self, message_id)
+
+    def has_room(self, octets: int) -> bool:
+        """Whether a message of this size may be taken."""
+        return octets <= self.room
+
+    def pressure(self) -> Duration:
+        """How long the oldest unfinished operation has waited."""
+        return self._clock.now() - min(self._unfinished.values(), default=self._clock.now())
+
+    # --- Commits and faults ---------------------------------------------------------------------------
+
+    def _commit(
+        self,
+        name: str,
+        asked: tuple[object, ...],
+        apply: Callable[[], T | SpoolFault],
+        done: Callable[[T | SpoolFault], None],
+    ) -> None:
+        """Let an operation take effect when the clock comes to it, in the order of asking."""
+        number = self._next_number()
+        now = self._clock.now()
+        self._unfinished[number] = now
+        self._last_commit_at = max(self._last_commit_at, now + self.delay(name, number))
+
+        def commit() -> None:
+            if not self.is_alive:
+                return
+            answer: T | SpoolFault
+            answer = self._broken if self._broken is not None else self._guarded(name, number, asked, apply)
+            del self._unfinished[number]
+            done(answer)
+            self._tell_if_broken(answer)
+
+        self._clock.call_later(self._last_commit_at - now, commit)
+
+    def _guarded(
+        self, name: str, number: int, asked: tuple[object, ...], apply: Callable[[], T | SpoolFault]
+    ) -> T | SpoolFault:
+        try:
+            fault = self.before(name, number)
+            if fault is not None:
+                return fault
+            answer = apply()
+            if isinstance(answer, SpoolFault):
+                return answer
+            # COMMIT POINT: from here the disk has it, whoever dies.
+            self.disk.log.append(Committed(number, name, self._clock.now(), self.epoch, asked, answer))
+            fault = self.after(name, number)
+        except Crash:
+            self.die()
+            raise
+        return answer if fault is None else replace(fault, is_ambiguous=True)
+
+    def _tell_if_broken(self, answer: object) -> None:
+        if isinstance(answer, SpoolFault) and answer.is_ambiguous and self._broken is None:
+            self._broken = answer
+            self._on_broken(answer.why)
+
+    def _read(self, name: str, apply: Callable[[], T], done: Callable[[T | SpoolFault], None]) -> None:
+        """Answer from what is committed."""
+        number = self._next_number()
+
+        def answer() -> None:
+            if not self.is_alive:
+                return
+            try:
+                fault = self.before(name, number)
+                result = apply() if fault is None else fault
+                fault = self.after(name, number)
+            except Crash:
+                self.die()
+                raise
+            done(result if fault is None else fault)
+
+        if self.settings.reads_inside:
+            answer()
+        else:
+            self._clock.call_later(self.delay(name, number), answer)
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def answer_later(self, done: Callable[[SpoolFault | None], None], fault: SpoolFault) -> None:
+        """Tell of a fault, never from inside."""
+        self._clock.call_later(0, lambda: done(fault) if self.is_alive else None)
+
+    def fault_at_write(self) -> SpoolFault | None:
+        """Ask the hooks whether a write of a large content fails."""
+        try:
+            return self.before("write", self._next_number())
+        except Crash:
+            self.die()
+            raise
+
+    def seal(self, message_id: QueueId, data: bytes, done: Callable[[SpoolFault | None], None]) -> None:
+        """Make a large content durable; one that was begun by a dead process is swept at the next start."""
+
+        def apply() -> SpoolFault | None:
+            self.disk.sealed[message_id] = data
+            return None
+
+        def finish(fault: SpoolFault | None) -> None:
+            if fault is not None:
+                self.disk.sealed.pop(message_id, None)
+            done(fault and replace(fault, is_ambiguous=False))
+
+        self._commit("seal", (message_id,), apply, finish)
+
+    def unseal(self, message_id: QueueId) -> None:
+        """Throw a large content away that was not accepted."""
+        if self.is_alive:
+            self.disk.sealed.pop(message_id, None)
+
+    # --- Opening --------------------------------------------------------------------------------------
+
+    def _open(self) -> Opened:
+        """Take up what the last process left in flight, and begin a new epoch."""
+        disk, now = self.disk, self._clock.now()
+        disk.epoch += 1
+        disk.sealed.clear()
+        interrupted = parked = 0
+        for message_id in disk.queue:
+            for life in disk.lives[message_id].values():
+                if not isinstance(life.state, InFlight):
+                    continue
+                interrupted += 1
+                parked += self._interrupt(message_id, life, now)
+        failing = tuple(
+            replace(health.news, due_at=health.probe_at)
+            for health in sorted(disk.health.values(), key=lambda health: health.news.failing_since or 0)
+        )
+        floor = max(disk.messages, default=QueueId(0))
+        return Opened(disk.epoch, floor, failing, interrupted, parked)
+
+    def _interrupt(self, message_id: QueueId, life: Life, now: Instant) -> bool:
+        """Let a recipient wait again that was in flight when we died; say whether it is parked instead."""
+        ended_at = max(life.changed_at, now)
+        self._note(message_id, life, life.changed_at, ended_at, Interrupted, INTERRUPTION)
+        life.interruptions += 1
+        if life.interruptions >= INTERRUPTIONS_LIMIT:
+            life.finding = INTERRUPTION
+            self._move(message_id, life, GaveUpOnUs(INTERRUPTION), now)
+            return True
+        spread = (message_id + life.recipient.ordinal * 97) % RESTART_SPREAD
+        due_at = max(life.again_at, now + spread)
+        self._move(message_id, life, Interrupted(INTERRUPTION, due_at), now)
+        return False
+
+    # --- Accepting ------------------------------------------------------------------------------------
+
+    def _accept(self, new: NewMessage) -> SpoolFault | None:
+        disk, message = self.disk, new.message
+        if message.id in disk.messages:
+            return SpoolFault("a message with this id is here already")
+        data = disk.sealed.pop(message.id) if new.content is None else new.content
+        disk.messages[message.id] = message
+        disk.contents[message.id] = Content(data)
+        disk.lives[message.id] = lives = {}
+        disk.queue[message.id] = None
+        at = message.accepted_at
+        if message.about is not None:
+            disk.reports.setdefault(message.about, []).append(message.id)
+        for one in new.recipients:
+            assert isinstance(one.state, (Waiting, InFlight)), "a recipient begins waiting or in flight"
+            heard_at = None if one.finding is None else at
+            ordinal = one.recipient.ordinal
+            lives[ordinal] = Life(one.recipient, one.state, at, at, heard_at, one.finding)
+            disk.changes.append(Change(at, self.epoch, (message.id, ordinal), None, one.state))
+            if isinstance(one.state, Waiting) and one.delay_notice_at is not None:
+                self._note_owed(message.id, ordinal, Action.DELAYED, one.delay_notice_at, at)
+        for ordinal in new.expanded:
+            self._note_owed(message.id, ordinal, Action.EXPANDED, at, at)
+        return None
+
+    # --- Settling -------------------------------------------------------------------------------------
+
+    def _settle(
+        self, settlings: tuple[Settling, ...], news: tuple[DestinationNews, ...], now: Instant
+    ) -> Settled:
+        for settling in settlings:
+            advance(InFlight(settling.fence), settling.event)  # an illegal one spoils nothing
+        lost: list[Key] = []
+        touched: dict[QueueId, None] = {}
+        for settling in settlings:
+            if self._settle_one(settling, now):
+                touched[settling.message_id] = None
+            else:
+                lost.append((settling.message_id, settling.ordinal))
+        for one in news:
+            if one.failures:
+                self.disk.health[one.destination] = Health(one, one.due_at, now)
+            else:
+                self.disk.health.pop(one.destination, None)
+        return Settled(tuple(lost), self._review(touched, now))
+
+    def _settle_one(self, settling: Settling, now: Instant) -> bool:
+        message_id, ordinal = settling.message_id, settling.ordinal
+        life = self.disk.lives.get(message_id, {}).get(ordinal)
+        if life is None or life.state != InFlight(settling.fence):
+            return False
+        life.finding = settling.event.diagnosis  # type: ignore[union-attr]  # every outcome has one
+        self._note(message_id, life, settling.began_at, now, type(settling.event), life.finding)
+        self._move(message_id, life, settling.event, now)
+        life.heard_at = now if life.heard_at is None else life.heard_at
+        if isinstance(life.state, Waiting):
+            if settling.delay_notice_at is not None:
+                self._note_owed(message_id, ordinal, Action.DELAYED, settling.delay_notice_at, now)
+            return True
+        self._withdraw_delay_notice(message_id, ordinal)
+        if settling.owed is not None:
+            self._owe(message_id, ordinal, settling.owed, now)
+        return True
+
+    def _move(self, message_id: QueueId, life: Life, event: Event, now: Instant) -> None:
+        before, life.state = life.state, advance(life.state, event)
+        life.changed_at = now
+        key = (message_id, life.recipient.ordinal)
+        self.disk.changes.append(Change(now, self.disk.epoch, key, before, life.state))
+        if all(isinstance(one.state, FINAL) for one in self.disk.lives[message_id].values()):
+            self.disk.queue.pop(message_id, None)
+
+    def _note(
+        self,
+        message_id: QueueId,
+        life: Life,
+        began_at: Instant,
+        ended_at: Instant,
+        event: type[Event],
+        finding: Diagnosis | None,
+    ) -> None:
+        number = attempts_of(life.state) + (event is RanOutOfTime and isinstance(life.state, Waiting))
+        attempt = Attempt(life.recipient.ordinal, number, began_at, ended_at, event, finding)
+        self.disk.history.setdefault(message_id, []).append(attempt)
+
+    # --- Owing ----------------------------------------------------------------------------------------
+
+    def _owe(self, message_id: QueueId, ordinal: int, action: Action, now: Instant) -> None:
+        """Note a report that is owed; it joins one that waits already."""
+        pending = [
+            line.due_at
+            for (_, other), line in self.disk.owed.get(message_id, {}).items()
+            if other is not Action.DELAYED
+        ]
+        due_at = report_due_at(
+            now=now,
+            reports_so_far=len(self.disk.reports.get(message_id, ())),
+            gather=self.settings.gather,
+            somebody_unheard=self._somebody_unheard(message_id),
+        )
+        self._note_owed(message_id, ordinal, action, min(pending, default=due_at), now)
+
+    def _note_owed(
+        self, message_id: QueueId, ordinal: int, action: Action, due_at: Instant, at: Instant
+    ) -> None:
+        if (ordinal, action) not in self.disk.reported.get(message_id, {}):
+            lines = self.disk.owed.setdefault(message_id, {})
+            lines.setdefault((ordinal, action), Line(due_at, at))
+
+    def _withdraw_delay_notice(self, message_id: QueueId, ordinal: int) -> None:
+        lines = self.disk.owed.get(message_id, {})
+        lines.pop((ordinal, Action.DELAYED), None)
+        if not lines:
+            self.disk.owed.pop(message_id, None)
+
+    def _somebody_unheard(self, message_id: QueueId) -> bool:
+        return any(life.heard_at is None for life in self.disk.lives[message_id].values())
+
+    def _review(self, touched: dict[QueueId, None], now: Instant) -> tuple[tuple[QueueId, Instant], ...]:
+        """After changes: hurry first reports, let go of contents; say which reports are due, and when."""
+        dues: list[tuple[QueueId, Instant]] = []
+        for message_id in touched:
+            lines = self.disk.owed.get(message_id, {})
+            if not self.disk.reports.get(message_id) and not self._somebody_unheard(message_id):
+                for (_, action), line in lines.items():
+                    if action is not Action.DELAYED:
+                        line.due_at = min(line.due_at, now)
+            if lines:
+                dues.append((message_id, min(line.due_at for line in lines.values())))
+            if message_id not in self.disk.queue:
+                self._keep_or_drop(message_id, now)
+        return tuple(dues)
+
+    def _keep_or_drop(self, message_id: QueueId, now: Instant) -> None:
+        states = [life.state for life in self.disk.lives[message_id].values()]
+        if message_id not in self.disk.owed and all(isinstance(state, Delivered) for state in states):
+            self.disk.contents.pop(message_id, None)
+        elif message_id in self.disk.contents:
+            self.disk.contents[message_id].keep_until = now + self.settings.keep_content
+
+    # --- Claiming -------------------------------------------------------------------------------------
+
+    def due(self, now: Instant) -> list[tuple[Priority, Instant, QueueId, int]]:
+        """Who may be claimed, reports first, then by priority and age; of a failing destination only one."""
+        order: list[tuple[Priority, Instant, QueueId, int]] = sorted(
+            (self.disk.messages[message_id].priority, state.due_at, message_id, life.recipient.ordinal)
+            for message_id, life, state in self.disk.waiting()
+            if state.due_at <= now
+        )
+        probed: set[Destination] = set()
+        due: list[tuple[Priority, Instant, QueueId, int]] = []
+        for one in order:
+            destination = self._life(one).recipient.destination
+            health = self.disk.health.get(destination)
+            if health is None:
+                due.append(one)
+            elif health.probe_at <= now and destination not in probed:
+                probed.add(destination)
+                due.append(one)
+        return due
+
+    def _life(self, one: tuple[Priority, Instant, QueueId, int]) -> Life:
+        return self.disk.lives[one[2]][one[3]]
+
+    def next_due_at(self, now: Instant) -> Instant | None:
+        """When somebody will be due who is not due now."""
+        dues: list[Instant] = []
+        for _, life, state in self.disk.waiting():
+            health = self.disk.health.get(life.recipient.destination)
+            dues.append(state.due_at if health is None else max(state.due_at, health.probe_at))
+        return min((due_at for due_at in dues if due_at > now), default=None)
+
+    def _claim(self, now: Instant, limit: int, quotas: dict[Destination, int]) -> Claimed:
+        taken: Counter[Destination] = Counter()
+        keys: list[Key] = []
+        due = self.due(now)
+        for one in due:
+            destination = self._life(one).recipient.destination
+            if len(keys) < limit and taken[destination] < quotas.get(destination, self.settings.quota):
+                taken[destination] += 1
+                keys.append((one[2], one[3]))
+        consignments = self.book(keys, now)
+        return Claimed(consignments, len(keys) < len(due), self.next_due_at(now))
+
+    def book(self, keys: list[Key], now: Instant) -> tuple[Consignment, ...]:
+        """Book these for an attempt."""
+        bookings: dict[QueueId, list[Booking]] = {}
+        for message_id, ordinal in keys:
+            life = self.disk.lives[message_id][ordinal]
+            self._move(message_id, life, Booked(self.epoch), now)
+            attempt = attempts_of(life.state)
+            # Nobody has been told "later" of a first attempt: when interrupted, it is due at once.
+            life.again_at = now if attempt == 1 else now + BOOKED_FOR
+            health = self.disk.health.get(life.recipient.destination)
+            if health is not None:
+                health.probe_at = now + PROBE_BOOKED_FOR
+            bookings.setdefault(message_id, []).append(Booking(life.recipient, attempt))
+        return tuple(
+            Consignment(self.disk.messages[message_id], tuple(booked))
+            for message_id, booked in bookings.items()
+        )
+
+    # --- Reporting ------------------------------------------------------------------------------------
+
+    def _owed_due(self, now: Instant, limit: int) -> OwedDue:
+        firsts = sorted(
+            (min(line.due_at for line in lines.values()), message_id)
+            for message_id, lines in self.disk.owed.items()
+        )
+        due = [message_id for due_at, message_id in firsts if due_at <= now]
+        later = [
+            line.due_at for lines in self.disk.owed.values() for line in lines.values() if line.due_at > now
+        ]
+        next_due_at = now if len(due) > limit else min(later, default=None)
+        return OwedDue(tuple(due[:limit]), next_due_at)
+
+    def _take_owed(self, message_id: QueueId, now: Instant) -> OwedReport | None:
+        owed = self.disk.owed.get(message_id, {})
+        if not any(line.due_at <= now for line in owed.values()):
+            return None
+        lines = tuple(
+            self._line(message_id, ordinal, action, owed[ordinal, action])
+            for ordinal, action in sorted(owed)
+            if action is not Action.DELAYED or owed[ordinal, action].due_at <= now
+        )
+        reports = sorted(self.disk.reports.get(message_id, ()))
+        thread = tuple(self.disk.messages[report_id].message_id for report_id in reports)
+        named = {str(life.recipient.given) for life in self.disk.lives[message_id].values()}
+        return OwedReport(self.disk.messages[message_id], lines, thread, len(named))
+
+    def _line(self, message_id: QueueId, ordinal: int, action: Action, line: Line) -> OwedLine:
+        life = self.disk.lives[message_id][ordinal]
+        finding, next_try_at = life.finding, None
+        if isinstance(life.state, Waiting):
+            next_try_at = life.state.due_at
+            health = self.disk.health.get(life.recipient.destination)
+            if health is not None:
+                # It waits for the destination, whose last probe speaks for all who wait there.
+                next_try_at = max(next_try_at, health.probe_at)
+                finding = health.news.finding or finding
+        return OwedLine(
+            recipient=life.recipient,
+            action=action,
+            state=life.state,
+            finding=finding,
+            at=line.at,
+            expires_at=self.disk.messages[message_id].expires_at,
+            next_try_at=next_try_at,
+            last_attempt_at=max(
+                (
+                    attempt.began_at
+                    for attempt in self.disk.history.get(message_id, ())
+                    if attempt.ordinal == ordinal
+                ),
+                default=None,
+            ),
+        )
+
+    def _report(self, owed: OwedReport, new: NewMessage | None) -> bool | SpoolFault:
+        message_id = owed.message.id
+        lines = self.disk.owed.get(message_id, {})
+        keys = [(line.recipient.ordinal, line.action) for line in owed.lines]
+        if not all(key in lines for key in keys):
+            return False
+        if new is not None and (fault := self._accept(new)) is not None:
+            return fault
+        reported = self.disk.reported.setdefault(message_id, {})
+        for key in keys:
+            reported[key] = lines.pop(key)
+            reported[key].report_id = NOBODY_TOLD if new is None else new.message.id
+        if not lines:
+            del self.disk.owed[message_id]
+        return True
+
+    # --- Ending and forgetting ------------------------------------------------------------------------
+
+    def _expire(self, now: Instant, started_at: Instant, limit: int) -> Expiry:
+        disk = self.disk
+        over: list[tuple[Instant, QueueId, int]] = sorted(
+            (disk.messages[message_id].expires_at, message_id, life.recipient.ordinal)
+            for message_id, life, _ in disk.waiting()
+            if disk.messages[message_id].expires_at <= now and life.recipient.destination in disk.health
+        )
+        probe: dict[Destination, None] = {}
+        touched: dict[QueueId, None] = {}
+        expired = 0
+        for _, message_id, ordinal in over[:limit]:
+            life = disk.lives[message_id][ordinal]
+            assert isinstance(life.state, Waiting)
+            destination = life.recipient.destination
+            health = disk.health[destination]
+            if health.found_at < max(life.state.due_at, started_at):
+                probe[destination] = None
+                continue
+            self._run_out_of_time(message_id, life, health, now)
+            touched[message_id] = None
+            expired += 1
+        for destination in probe:
+            if not self._is_probing(destination):
+                disk.health[destination].probe_at = min(disk.health[destination].probe_at, now)
+        owed = self._review(touched, now)
+        later = [disk.messages[message_id].expires_at for message_id, _, _ in disk.waiting()]
+        next_at = now if expired == limit else min((at for at in later if at > now), default=None)
+        return Expiry(expired, owed, tuple(probe), next_at)
+
+    def _is_probing(self, destination: Destination) -> bool:
+        """Whether an attempt is under way there: its outcome is the probe."""
+        return any(
+            isinstance(life.state, InFlight) and life.recipient.destination == destination
+            for message_id in self.disk.queue
+            for life in self.disk.lives[message_id].values()
+        )
+
+    def _run_out_of_time(self, message_id: QueueId, life: Life, health: Health, now: Instant) -> None:
+        finding = health.news.finding or life.finding
+        assert finding is not None, "a failing destination has a finding"
+        event = RanOutOfTime(finding)
+        self._note(message_id, life, health.found_at, now, RanOutOfTime, finding)
+        life.finding = finding
+        life.heard_at = now if life.heard_at is None else life.heard_at
+        self._move(message_id, life, event, now)
+        self._withdraw_delay_notice(message_id, life.recipient.ordinal)
+        reverse_path = self.disk.messages[message_id].reverse_path
+        action = owed_for(event, reverse_path, life.recipient.notify, passed_on=False)
+        if action is not None:
+            self._owe(message_id, life.recipient.ordinal, action, now)
+
+    def _purge(self, now: Instant, limit: int) -> int:
+        disk, settings = self.disk, self.settings
+        kept = sorted(
+            (content.keep_until, message_id, len(content.data))
+            for message_id, content in disk.contents.items()
+            if content.keep_until is not None
+        )
+        excess = sum(size for _, _, size in kept) - settings.keep_octets
+        gone = 0
+        for keep_until, message_id, size in kept:
+            if message_id not in disk.owed and gone < limit and (keep_until <= now or excess > 0):
+                del disk.contents[message_id]
+                excess -= size
+                gone += 1
+        old = [
+            message_id
+            for message_id in sorted(disk.messages)
+            if message_id < first_id_at(now - settings.keep_history)
+            and message_id not in disk.queue
+            and message_id not in disk.owed
+        ]
+        for message_id in old[:limit]:
+            self._forget(message_id)
+        return gone + len(old[:limit])
+
+    def _forget(self, message_id: QueueId) -> None:
+        disk = self.disk
+        about = disk.messages.pop(message_id).about
+        if about is not None:
+            disk.reports[about].remove(message_id)
+        del disk.lives[message_id]
+        disk.contents.pop(message_id, None)
+        disk.history.pop(message_id, None)
+        disk.reported.pop(message_id, None)
+
+    # --- Contents -------------------------------------------------------------------------------------
+
+    def _content(self, message_id: QueueId) -> ContentReader | None:
+        content = self.disk.contents.get(message_id)
+        return None if content is None else ModelReader(content.data)

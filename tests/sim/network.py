@@ -1,0 +1,188 @@
+"""A network in virtual time: streams that carry octets after a latency, hosts that are up, down or dead.
+
+Every octet travels by the clock, in order; a connection that dies is seen by the other side after the same
+latency. Nothing here knows SMTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from byreturn.mail import Duration
+from byreturn.ports import Clock, DialFailed, Endpoint, Stream, StreamUser
+
+LATENCY: Duration = 5
+
+
+class HostState(Enum):
+    """What a connection attempt meets."""
+
+    UP = "up"
+    REFUSING = "refusing"
+    BLACK_HOLE = "black hole"
+
+
+class SimStream:
+    """One end of a connection. `piece` cuts what is sent, so that readers see every kind of border."""
+
+    def __init__(self, clock: Clock, local: Endpoint, peer: Endpoint, piece: int) -> None:
+        self._clock = clock
+        self._piece = piece
+        self._user: StreamUser | None = None
+        self._other: SimStream | None = None
+        self._is_open = True
+        self._is_lingering = False
+        self._is_paused = False
+        self._held: list[bytes] = []
+        self.local = local
+        self.peer = peer
+
+    def join(self, other: SimStream) -> None:
+        """Connect two ends."""
+        self._other, other._other = other, self
+
+    def use(self, user: StreamUser) -> None:
+        self._user = user
+
+    def write(self, data: bytes) -> bool:
+        other = self._other
+        if not self._is_open or other is None:
+            return True
+        for at in range(0, len(data), self._piece):
+            piece = data[at : at + self._piece]
+            self._clock.call_later(LATENCY, lambda piece=piece: other.deliver(piece))  # type: ignore[misc]
+        return True
+
+    def deliver(self, data: bytes) -> None:
+        """Octets have arrived here."""
+        if not self._is_open or self._is_lingering:
+            return
+        if self._is_paused:
+            self._held.append(data)
+        elif self._user is not None:
+            self._user.on_data(data)
+
+    def pause(self) -> None:
+        self._is_paused = True
+
+    def resume(self) -> None:
+        self._is_paused = False
+        while self._held and not self._is_paused and self._is_open:
+            self.deliver(self._held.pop(0))
+
+    def close(self) -> None:
+        self._end("")
+
+    def linger(self, limit: Duration) -> None:
+        self._is_lingering = True
+        self._clock.call_later(limit, self.close)
+
+    def abort(self) -> None:
+        self._end("connection reset by peer")
+
+    def _end(self, why: str) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        other = self._other
+        if other is not None:
+            self._clock.call_later(LATENCY, lambda: other.lose(why))
+        self._clock.call_later(0, lambda: self._told(""))
+
+    def lose(self, why: str) -> None:
+        """The other end has gone."""
+        if self._is_open:
+            self._is_open = False
+            self._told(why)
+
+    def break_off(self) -> None:
+        """The process at this end died: nobody is told here, the other end sees a reset."""
+        self._user = None
+        self.abort()
+
+    def _told(self, why: str) -> None:
+        user, self._user = self._user, None
+        if user is not None:
+            user.on_closed(why)
+
+
+@dataclass
+class Host:
+    """A host: whether it can be reached, and who answers there."""
+
+    answer: Callable[[Stream], None]
+    state: HostState = HostState.UP
+
+
+class SimNetwork:
+    """All hosts by endpoint. `clock` is the world's: octets under way outlive a process that dies."""
+
+    def __init__(self, clock: Clock, piece: Callable[[], int]) -> None:
+        self.clock = clock
+        self.hosts: dict[Endpoint, Host] = {}
+        self._piece = piece
+        self._port = 40_000
+        self.dials = 0
+
+    def pair(self, near: Endpoint, far: Endpoint) -> tuple[SimStream, SimStream]:
+        """Make both ends of a connection."""
+        one = SimStream(self.clock, near, far, self._piece())
+        two = SimStream(self.clock, far, near, self._piece())
+        one.join(two)
+        return one, two
+
+    def next_port(self) -> int:
+        """Return a port for a client."""
+        self._port += 1
+        return self._port
+
+
+class SimDial:
+    """A connection being made."""
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class SimDialer:
+    """Implements `ports.Dialer` for one process: `clock` dies with it, the network does not."""
+
+    def __init__(self, network: SimNetwork, clock: Clock, own: Callable[[SimStream], None]) -> None:
+        self._network = network
+        self._clock = clock
+        self._own = own
+
+    def dial(
+        self, endpoint: Endpoint, limit: Duration, done: Callable[[Stream | DialFailed], None]
+    ) -> SimDial:
+        self._network.dials += 1
+        dial = SimDial()
+
+        def answer() -> None:
+            if dial.is_cancelled:
+                return
+            host = self._network.hosts.get(endpoint)
+            if host is None or host.state is HostState.REFUSING:
+                done(DialFailed("connection refused", refused=True))
+                return
+            near = Endpoint("127.0.0.1", self._network.next_port())
+            ours, theirs = self._network.pair(near, endpoint)
+            self._own(ours)
+            done(ours)
+            host.answer(theirs)
+
+        def silence() -> None:
+            if not dial.is_cancelled:
+                done(DialFailed("no answer", refused=False))
+
+        host = self._network.hosts.get(endpoint)
+        if host is not None and host.state is HostState.BLACK_HOLE:
+            self._clock.call_later(limit, silence)
+        else:
+            self._clock.call_later(2 * LATENCY, answer)
+        return dial

@@ -1,0 +1,184 @@
+"""Peers with moods: small SMTP servers in virtual time, written apart from the product's own.
+
+What a peer said and kept stands in its ledger, which is the truth that the product's claims are held
+against: a copy is entered when the peer has taken it, whether or not its reply gets through.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from random import Random  # noqa: TID251 - the seed of the world
+
+from byreturn.mail import Instant
+from byreturn.ports import Clock, Stream
+
+_MARK = re.compile(rb"^X-Sim: (\S+)\r\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Mood:
+    """How a peer behaves; chances are drawn for each occasion."""
+
+    greeting: str = "220 peer ESMTP"
+    silent_after: str = ""
+    close_after: str = ""
+    pipelining: bool = True
+    takes_8bit: bool = True
+    dsn: bool = False
+    too_many_after: int = 0
+    greylists: bool = False
+    reply_to_mail: str = ""
+    reply_to_end: str = ""
+    loses_reply: float = 0.0
+    keeps_lost: bool = True
+
+
+@dataclass
+class Copy:
+    """One copy that a peer took for one recipient."""
+
+    mark: str
+    recipient: str
+    at: Instant
+    was_answered: bool
+
+
+@dataclass
+class SimPeer:
+    """One host's SMTP server; `refuses` names local parts that it answers with 550."""
+
+    name: str
+    clock: Clock
+    random: Random
+    mood: Mood = Mood()
+    ledger: list[Copy] = field(default_factory=list)
+    refused_at: dict[str, list[Instant]] = field(default_factory=dict)
+    greylisted: set[tuple[str, str]] = field(default_factory=set)
+
+    def answer(self, stream: Stream) -> None:
+        """Take a connection."""
+        _PeerSession(self, stream)
+
+
+class _PeerSession:
+    def __init__(self, peer: SimPeer, stream: Stream) -> None:
+        self._peer = peer
+        self._mood = peer.mood
+        self._stream = stream
+        self._buffer = b""
+        self._recipients: list[str] = []
+        self._sender = ""
+        self._content: bytes | None = None
+        self._is_silent = self._mood.silent_after == "connect"
+        stream.use(self)
+        self._say(self._mood.greeting, "greeting")
+
+    def on_data(self, data: bytes) -> None:
+        self._buffer += data
+        while True:
+            if self._content is not None:
+                end = self._buffer.find(b"\r\n.\r\n")
+                if self._buffer.startswith(b".\r\n"):
+                    content, self._buffer = b"", self._buffer[3:]
+                elif end >= 0:
+                    content, self._buffer = self._buffer[: end + 2], self._buffer[end + 5 :]
+                else:
+                    return
+                self._content = None
+                self._end(content)
+                continue
+            end = self._buffer.find(b"\r\n")
+            if end < 0:
+                return
+            line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+            self._command(line.decode("ascii"))
+
+    def on_writable(self) -> None:
+        pass
+
+    def on_closed(self, why: str) -> None:
+        self._is_silent = True
+
+    def _say(self, text: str, phase: str) -> None:
+        if self._is_silent:
+            return
+        self._stream.write("".join(f"{line}\r\n" for line in text.split("\n")).encode())
+        if text.startswith(("421", "554")) and phase in ("greeting", "mail"):
+            self._stream.close()
+            self._is_silent = True
+        if self._mood.silent_after == phase:
+            self._is_silent = True
+        if self._mood.close_after == phase:
+            self._stream.close()
+            self._is_silent = True
+
+    def _command(self, line: str) -> None:
+        mood = self._mood
+        verb = line[:4].upper()
+        if verb == "EHLO":
+            offers = ["250-peer"]
+            if mood.pipelining:
+                offers.append("250-PIPELINING")
+            if mood.takes_8bit:
+                offers.append("250-8BITMIME")
+            if mood.dsn:
+                offers.append("250-DSN")
+            self._say("\n".join([*offers, "250 HELP"]), "ehlo")
+        elif verb == "HELO":
+            self._say("250 peer", "ehlo")
+        elif verb == "MAIL":
+            self._recipients = []
+            self._sender = line
+            self._say(mood.reply_to_mail or "250 2.1.0 OK", "mail")
+        elif verb == "RCPT":
+            self._say(self._rcpt(line), "rcpt")
+        elif verb == "DATA":
+            if self._recipients:
+                self._content = b""
+                self._say("354 go on", "data")
+            else:
+                self._say("554 5.5.1 no valid recipients", "data")
+        elif verb == "RSET":
+            self._recipients = []
+            self._say("250 2.0.0 OK", "rset")
+        elif verb == "QUIT":
+            self._say("221 2.0.0 bye", "quit")
+            self._stream.close()
+        else:
+            self._say("500 5.5.1 what", "other")
+
+    def _rcpt(self, line: str) -> str:
+        address = line[line.index("<") + 1 : line.index(">")]
+        local = address.partition("@")[0]
+        mood, peer = self._mood, self._peer
+        if mood.too_many_after and len(self._recipients) >= mood.too_many_after:
+            return "452 4.5.3 too many recipients"
+        if local.startswith("unknown"):
+            peer.refused_at.setdefault(address, []).append(peer.clock.now())
+            return f"550 5.1.1 <{address}>: User unknown"
+        if local.startswith("full"):
+            return "452 4.2.2 mailbox full"
+        if mood.greylists and (self._sender, address) not in peer.greylisted:
+            peer.greylisted.add((self._sender, address))
+            return "451 4.7.1 come back later"
+        self._recipients.append(address)
+        return "250 2.1.5 OK"
+
+    def _end(self, content: bytes) -> None:
+        mood, peer = self._mood, self._peer
+        if mood.reply_to_end:
+            self._say(mood.reply_to_end, "dot")
+            return
+        found = _MARK.search(content)
+        mark = found.group(1).decode() if found else "(report)"
+        is_lost = peer.random.random() < mood.loses_reply or mood.silent_after == "dot?"
+        if not is_lost or mood.keeps_lost:
+            for recipient in self._recipients:
+                peer.ledger.append(Copy(mark, recipient, peer.clock.now(), not is_lost))
+        self._recipients = []
+        if is_lost:
+            self._is_silent = True
+            self._stream.close()
+        else:
+            self._say("250 2.0.0 taken", "dot")
