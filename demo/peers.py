@@ -81,7 +81,7 @@ class Mood:
     # Takes the message, and closes without a reply, or with a reply that ends in the middle of a line.
     drop_reply_after_dot: bool = False
     half_reply: str = ""
-    # Said in the middle of the content, when the first `early_after` octets have come; "silent" stops reading.
+    # Said in the middle of the content, when `early_after` octets of it have come; "silent" stops reading.
     early_reply: str = ""
     early_after: int = 1
     # Seconds between two octets of a reply: 0 sends a reply in one write.
@@ -251,8 +251,8 @@ class MoodyPeer:
         self._is_ready = threading.Event()
 
     def __enter__(self) -> MoodyPeer:
-        # The protocol is named because asyncio turns off Nagle's algorithm only where it is; two replies in two
-        # writes would otherwise be 40 ms apart, and a program would be blamed for it.
+        # The protocol is named because asyncio turns off Nagle's algorithm only where it is; two replies in
+        # two writes would otherwise be 40 ms apart, and a program would be blamed for it.
         listener = socket.socket(_family(self.endpoint[0]), socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 """What holds for every test: the same examples every time.
 
-A run that fails today must fail tomorrow, so the examples are derived from the test and not from chance. Whoever
-wants to search further says so: `HYPOTHESIS_PROFILE=search pytest tests/property`.
+A run that fails today must fail tomorrow, so the examples are derived from the test and not from chance.
+Whoever wants to search further says so: `HYPOTHESIS_PROFILE=search pytest tests/property`.
 """
 
 import os

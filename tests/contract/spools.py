@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 from msgspec import Struct
 from msgspec.structs import replace
 from tests.sim.clock import VirtualClock
-from tests.sim.model_spool import Disk, ModelSettings, ModelSpool
+from tests.sim.model_spool import Crash, Disk, ModelSettings, ModelSpool
 
 from byreturn.mail import (
     DAY,
@@ -249,6 +249,10 @@ class Box(ABC):
     def spoil_next_commit(self, *, is_kept: bool) -> None:
         """Let the next commit fail so that nobody knows whether it is on the disk."""
 
+    @abstractmethod
+    def reach_the_commit(self, *, is_kept: bool) -> None:
+        """Let what was asked go on until just before its commit, or just after it; `done` is not called."""
+
     # Life and death.
 
     @property
@@ -268,6 +272,11 @@ class Box(ABC):
         self.open()
         self.started_at = self.now
         return self.opened
+
+    def die_at_the_commit(self, *, is_kept: bool) -> Opened:
+        """Die just before the commit of what was asked, or just after it; and start again."""
+        self.reach_the_commit(is_kept=is_kept)
+        return self.crash()
 
     def restart(self) -> Opened:
         """End when everything is on the disk, and start again."""
@@ -527,6 +536,20 @@ class ModelBox(Box):
         else:
             self._spool.before = lambda _name, _number: fault
 
+    def reach_the_commit(self, *, is_kept: bool) -> None:
+        def die(_name: str, _number: int) -> SpoolFault | None:
+            raise Crash
+
+        if is_kept:
+            self._spool.after = die
+        else:
+            self._spool.before = die
+        try:
+            self.clock.run_now()
+        except Crash:
+            return
+        raise AssertionError("nothing was asked")
+
 
 # --- SQLite -------------------------------------------------------------------------------------------
 
@@ -641,6 +664,11 @@ class SqliteBox(Box):
     def spoil_next_commit(self, *, is_kept: bool) -> None:
         spoiled = SpoiledConnection(self._spool._writer, is_kept=is_kept)
         self._spool._committer._connection = cast(sqlite3.Connection, spoiled)
+
+    def reach_the_commit(self, *, is_kept: bool) -> None:
+        if is_kept:
+            # One call is the group with its statements; the worker has committed it when that returns.
+            assert self.clock.run(1) == 1
 
 
 def put_off(due_at: Instant, finding: Diagnosis = LATER) -> PutOff:

@@ -1,7 +1,7 @@
 r"""Plays a transcript against a connection: a session without IO, or a socket.
 
-A transcript is a file that a postmaster can read; README.md says how. The player knows only the words: what goes
-to the other side, what must come back. Who is on the other side is a `Line`:
+A transcript is a file that a postmaster can read; README.md says how. The player knows only the words: what
+goes to the other side, what must come back. Who is on the other side is a `Line`:
 
     transcript --play(line, cutting)--> Line --send/receive--> ServerSession | ClientSession | a socket
 
@@ -293,7 +293,7 @@ class FixedHost:
 
 
 class ServerLine:
-    """A ServerSession without IO, driven as a host drives it: it hangs up when it is told to, and only then."""
+    """A ServerSession without IO, driven as a host drives it: it hangs up when told to, and only then."""
 
     def __init__(self, limits: SessionLimits, *, normalizes: bool = False) -> None:
         self.host = FixedHost()
@@ -362,6 +362,11 @@ class ClientLine:
         """What the session says."""
         closed = self.session.phase is ClientPhase.CLOSED
         return self.session.take_output() or (b"" if closed else None)
+
+    def hang_up(self) -> None:
+        """The peer hangs up; a session that held something back tells it now."""
+        tell = getattr(self.session, "ended", list)
+        self.events.extend(self._words(event) for event in tell())
 
     def event(self) -> str | None:
         """The next event."""
@@ -496,7 +501,9 @@ class _Player:
             case "S-":
                 found = any(says(mark.text, line[4:]) for line in self._reply)
                 self._check(not found, said, f"the reply was {self._reply}")
-            case "S#" | "C#" if mark.text == "closed":
+            case "S#" if self._us == "S":
+                self._ask("hang_up")
+            case "S#" | "C#":
                 self._check(not self._heard and self._listen(PATIENCE) == b"", said, "they go on")
                 self._is_closed = True
             case "H:":

@@ -10,6 +10,7 @@ host still hangs. The milliseconds are measured, told and recorded, but never ju
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
@@ -31,8 +32,6 @@ from tests.integration.server import (
     stays,
     until,
 )
-
-import time
 
 needs_knot = [pytest.mark.peer, pytest.mark.skipif(KNOTD is None, reason=WHY_NOT)]
 
@@ -153,6 +152,10 @@ class TestClassicMessage:
             assert server.rows("SELECT count(*) FROM message WHERE about IS NOT NULL") == [(1,)]
 
 
+def gathering(gather: str, peer: MoodyPeer) -> str:
+    return config_text({"report": {"gather": gather}, "route": [route("partner.example", peer.endpoint)]})
+
+
 SILENCES = {
     "silent at the second RCPT": Mood(recipients={"good": "silent"}),
     "silent at the second RCPT, one by one": Mood(recipients={"good": "silent"}, pipelining=False),
@@ -168,7 +171,7 @@ def test_a_refusal_waits_for_no_slow_step_of_its_own_transaction(
     kind: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with MoodyPeer(mood=SILENCES[kind]) as peer:
-        config = config_text({"report": {"gather": "200ms"}, "route": [route("partner.example", peer.endpoint)]})
+        config = gathering("200ms", peer)
         with RunningServer(tmp_path, config) as server:
             accepted_at = server.send(SENDER, [UNKNOWN, GOOD])
             contents = server.wait_for_mail("sender")
@@ -185,7 +188,7 @@ def test_everybody_bad_at_once_makes_one_report(tmp_path: Path) -> None:
     """Four recipients, all refused in one transaction: one report, which waits for no gathering."""
     bad = [f"unknown{number}@partner.example" for number in range(4)]
     with MoodyPeer() as peer:
-        config = config_text({"report": {"gather": "30s"}, "route": [route("partner.example", peer.endpoint)]})
+        config = gathering("30s", peer)
         with RunningServer(tmp_path, config) as server:
             server.send(SENDER, bad)
             contents = server.wait_for_mail("sender")
@@ -196,7 +199,7 @@ def test_everybody_bad_at_once_makes_one_report(tmp_path: Path) -> None:
 def test_a_local_misspelling_is_told_by_return_too(tmp_path: Path) -> None:
     """Our own networks hear 250 and get a report, so that one misspelling does not stop a message."""
     with MoodyPeer(mood=Mood(silent_after="greeting")) as peer:
-        config = config_text({"report": {"gather": "200ms"}, "route": [route("partner.example", peer.endpoint)]})
+        config = gathering("200ms", peer)
         with RunningServer(tmp_path, config) as server:
             server.send(SENDER, ["info@here.example", "inof@here.example", GOOD])
             assert len(server.wait_for_mail("info")) == 1

@@ -1,4 +1,4 @@
-"""The local side in the simulation: a store that keeps what it was given, and a journal that tells a story."""
+"""The local side: a store that keeps what it was given, and a journal that tells a story."""
 
 from __future__ import annotations
 

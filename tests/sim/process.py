@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from byreturn.mail import Duration, Instant
-from byreturn.ports import Clock, Endpoint, Timer, World
-from byreturn.service import House, ListenerSettings
 from tests.sim.local import SimJournal
 from tests.sim.names import SimResolver
 from tests.sim.network import SimDialer, SimStream
 from tests.sim.recording import RecordingSpool
+
+from byreturn.mail import Duration, Instant
+from byreturn.ports import Clock, Endpoint, Timer, World
+from byreturn.service import House, ListenerSettings
 
 if TYPE_CHECKING:
     from tests.sim.world import Simulation

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from byreturn.mail import Duration, Instant
+from byreturn.mail import Duration, Instant, QueueId
 from byreturn.policy import State
 from byreturn.ports import Clock, Opened
 from byreturn.spool import SpoolSettings, SqliteSpool
@@ -16,7 +16,8 @@ from byreturn.spool.opening import connect
 from byreturn.spool.rows import state_from_row
 
 T = TypeVar("T")
-States = dict[tuple[int, int], tuple[State, Instant]]
+Key = tuple[QueueId, int]
+States = dict[Key, tuple[State, Instant]]
 
 
 class SpoolMaker(Protocol):
@@ -30,7 +31,7 @@ class SpoolMaker(Protocol):
         """Every recipient's state, and since when."""
         ...
 
-    def interrupted(self) -> set[tuple[int, int]]:
+    def interrupted(self) -> set[Key]:
         """Whose attempts were cut off."""
         ...
 
@@ -75,7 +76,7 @@ class SqliteMaker:
         connection.close()
         return {(row[0], row[1]): (state_from_row(*row[2:6]), row[6]) for row in rows}
 
-    def interrupted(self) -> set[tuple[int, int]]:
+    def interrupted(self) -> set[Key]:
         connection = connect(self._folder / "spool.sqlite3", read_only=True)
         rows = connection.execute(
             "SELECT message_id, ordinal FROM attempt WHERE event = 'interrupted'"

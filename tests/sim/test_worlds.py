@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sim.__main__ import run
 
 import byreturn.service.attempt
 import byreturn.spool.owing
 import byreturn.spool.settling
-from byreturn.policy import Fate, Refused
+from byreturn.policy import Fate, Refused, Relayed
 from byreturn.service.attempt import Attempt
+from byreturn.spool import SpoolRefused
 from byreturn.spool.statements import SQL
-from tests.sim.__main__ import run
 
-SEEDS = range(1, 25)
+SEEDS = range(1, 21)
 FAILED_ONCE = [int(line) for line in (Path(__file__).parent / "seeds" / "failed-once").read_text().split()]
 
 
@@ -30,8 +31,8 @@ def test_the_worlds_are_eventful() -> None:
     stories = ["\n".join(run(seed)[0].story) for seed in range(1, 7)]
     everything = "\n".join(stories)
     for event in (
-        "CRASH before", "CRASH after", "Refused", "PutOff", "Uncertain", "RanOutOfTime", "reported", "expired",
-        "destination_failing", "destination_recovered", "undeliverable_report",
+        "CRASH before", "CRASH after", "Refused", "PutOff", "Uncertain", "RanOutOfTime", "reported",
+        "expired", "destination_failing", "destination_recovered", "undeliverable_report",
     ):  # fmt: skip
         assert event in everything, event
 
@@ -57,11 +58,6 @@ def _refusals_wait_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Attempt, "_flush", late)
 
 
-def _without_fence(monkeypatch: pytest.MonkeyPatch) -> None:
-    sql = SQL["settle_recipient"].replace("AND state = 1 AND epoch = ?7 AND attempts = ?8", "AND ?7 AND ?8")
-    monkeypatch.setattr(byreturn.spool.settling, "_SETTLE", sql)
-
-
 def _report_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SQL, "mark_reported", "SELECT ?1, ?2, ?3, ?4")
 
@@ -70,7 +66,7 @@ def _lost_reply_counts_as_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         byreturn.service.attempt,
         "Uncertain",
-        lambda diagnosis, due_at: byreturn.service.attempt.Relayed(diagnosis),
+        lambda diagnosis, due_at: Relayed(diagnosis),
     )
 
 
@@ -108,6 +104,6 @@ def test_a_planted_bug_is_found(
         try:
             if run(seed)[1]:
                 return
-        except AssertionError:
+        except (AssertionError, SpoolRefused):
             return
     pytest.fail("twelve worlds ran with this bug, and no law was broken")

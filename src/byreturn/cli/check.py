@@ -37,7 +37,8 @@ def check_file(path: Path) -> Config | list[ConfigError]:
     from byreturn.app import local_domains  # noqa: PLC0415
 
     wrong = check_domains(local_domains(config))
-    return [_error(config, message) for message in wrong] if wrong else config
+    errors = sorted((_error(config, message) for message in wrong), key=lambda error: error.line or 0)
+    return errors or config
 
 
 def _error(config: Config, message: str) -> ConfigError:

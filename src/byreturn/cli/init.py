@@ -1,4 +1,4 @@
-"""`byreturn init`: a first configuration that works on this machine. It asks nothing and overwrites nothing."""
+"""`byreturn init`: a first configuration that works. It asks nothing and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from byreturn.config import default_configuration
 
 _DATA: Final = "byreturn-data"
 _DOMAIN: Final = "example.org"
+_ROOM: Final = 80 - 4 - 3  # columns, less what stands before a command and behind it
 
 
 @click.command("init")
@@ -43,7 +44,8 @@ def init_command(session: Session, folder: Path) -> int:
         raise _not_written(path, folder) from None
     except OSError as error:
         raise Ending(
-            f"cannot write {path}: {error.strerror}. Nothing was written. Name a folder that you may write to.",
+            f"cannot write {path}: {error.strerror}. Nothing was written. Name a folder that you may write "
+            "to.",
             ANSWER_IS_NO,
         ) from None
     _tell(session, path)
@@ -70,9 +72,13 @@ def _tell(session: Session, path: Path) -> None:
     commands = (
         (f"{start}check", "see what is in effect"),
         (f"{start}serve", "run the server; Ctrl-C stops it"),
-        (f"{start}send-test info@{_DOMAIN}", "in another window: send a message and watch it arrive"),
+        (f"{start}send-test info@{_DOMAIN}", "in another window: watch a message arrive"),
     )
     width = max(len(command) for command, _ in commands)
+    is_long = any(width + len(meaning) > _ROOM for _, meaning in commands)
     session.terminal.say(f"Wrote {path}. Type next:\n")
     for command, meaning in commands:
-        session.terminal.say(f"    {command:<{width}}   {meaning}")
+        if is_long:
+            session.terminal.say(f"    # {meaning}\n    {command}")
+        else:
+            session.terminal.say(f"    {command:<{width}}   {meaning}")

@@ -24,26 +24,21 @@ from byreturn.spool import Selection, SpoolReader
 
 _STATES: Final[dict[str, type[State]]] = {
     "waiting": Waiting,
-    "tried": InFlight,
+    "trying": InFlight,
     "held": Held,
     "parked": Parked,
 }
 _NOT_RUNNING: Final = "The server does not run: nothing is tried until it is started."
 
 
-class _Id(click.ParamType[QueueId]):
-    """An id as people write it."""
-
-    name = "ID"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> QueueId:
-        """Read it in any case, with or without dashes."""
-        number = id_from_text(value)
-        if number is None:
-            self.fail(f"{value!r} is no id: an id has 13 letters and digits, such as 0SAPQH0000001.", param, ctx)
-        return number
+def _read_id(_: click.Context, __: click.Parameter, text: str) -> QueueId:
+    """Read an id in any case, with or without dashes."""
+    number = id_from_text(text)
+    if number is None:
+        raise click.BadParameter(
+            f"{text!r} is no id: an id has 13 letters and digits, such as 0SAPQH0000001."
+        )
+    return number
 
 
 @click.command("queue")
@@ -86,12 +81,12 @@ def queue_command(
 
 
 @click.command("show")
-@click.argument("message_id", metavar="ID", type=_Id())
+@click.argument("message_id", metavar="ID", callback=_read_id)
 @config_option
 @json_option
 @pass_session
 def show_command(session: Session, message_id: QueueId, as_json: bool) -> int:
-    """Show the life of the message ID.
+    """Show the life of one message.
 
     Everything that happened to each of its recipients, who said what, who was told, what comes next and
     when it gives up.
@@ -104,8 +99,8 @@ def show_command(session: Session, message_id: QueueId, as_json: bool) -> int:
     now = terminal.now()
     if life is None:
         raise Ending(
-            f"no message {id_text(message_id)} in {config.data}. Another server may have it, or it was forgotten: "
-            "mail that is done with is remembered as long as history.keep says. Check the id.",
+            f"no message {id_text(message_id)} in {config.data}. Another server may have it, or it was "
+            "forgotten: what is done with is remembered as long as history.keep says. Check the id.",
             ANSWER_IS_NO,
         )
     if as_json:
@@ -124,7 +119,7 @@ def show_command(session: Session, message_id: QueueId, as_json: bool) -> int:
 @json_option
 @pass_session
 def trace_command(session: Session, address: str, limit: int, as_json: bool) -> int:
-    """Find messages from or to ADDRESS, newest first.
+    """Find messages from or to an address, newest first.
 
     "<>" finds those that have no sender, such as reports. Where an alias was written to, both its name and
     the addresses that it stands for find the message.

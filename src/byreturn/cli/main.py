@@ -19,7 +19,7 @@ from byreturn.cli.follow import send_test_command
 from byreturn.cli.init import init_command
 from byreturn.cli.look import queue_command, show_command, trace_command
 from byreturn.cli.serve import serve_command
-from byreturn.cli.session import DONE, INTERRUPTED, REFUSED, TRY_AGAIN, Session, config_option
+from byreturn.cli.session import DONE, INTERRUPTED, REFUSED, TRY_AGAIN, Ending, Session, config_option
 from byreturn.cli.terminal import Terminal, Unwritable
 from byreturn.spool import SpoolBusy, SpoolRefused
 
@@ -66,11 +66,12 @@ def run(arguments: Sequence[str] | None, terminal: Terminal) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = byreturn.main(arguments, prog_name="byreturn", standalone_mode=False, obj=Session(terminal))
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except click.ClickException as ending:
-        ending.show()
-        return ending.exit_code
+    except Ending as ending:
+        click.echo(f"byreturn: {ending}", err=True)
+        return ending.status
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except SpoolBusy as busy:
@@ -79,13 +80,11 @@ def run(arguments: Sequence[str] | None, terminal: Terminal) -> int:
     except SpoolRefused as refused:
         click.echo(f"byreturn: {refused}", err=True)
         return REFUSED
-    except BrokenPipeError:
-        # Whoever read us has what it wanted.
+    except Unwritable as unwritable:
         _forget_output()
-        return DONE
-    except Unwritable as error:
-        _forget_output()
-        click.echo(f"byreturn: {error}", err=True)
+        if not str(unwritable):
+            return DONE  # Whoever read us has what it wanted.
+        click.echo(f"byreturn: {unwritable}", err=True)
         return TRY_AGAIN
     return status if isinstance(status, int) else DONE
 

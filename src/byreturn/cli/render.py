@@ -21,6 +21,7 @@ from byreturn.cli.words import (
     clean,
     fate,
     in_time,
+    is_delivered,
     size_text,
     span_text,
     style,
@@ -28,11 +29,15 @@ from byreturn.cli.words import (
 )
 from byreturn.mail import Instant, Message, NullPath, Priority, QueueId, Ret, id_text
 from byreturn.spool import Counts, Entry, Life, QueueView
+from byreturn.spool.reader import RECIPIENTS_LIMIT
 
 _HEAD: Final = "bold"
 _DIM: Final = "dim"
+_OUTCOME_WIDTH: Final = 24
 # Of recipients that share a life so many are named.
 _NAMED_LIMIT: Final = 20
+# Of different lives so many are told.
+_GROUPS_LIMIT: Final = 100
 
 
 def _table(*columns: tuple[str, bool]) -> Table:
@@ -129,16 +134,19 @@ def _parts(counts: Counts) -> Iterator[str]:
 def trace_page(entries: Sequence[Entry], times: Times, now: Instant, *, is_cut: bool) -> list[RenderableType]:
     """Show who wrote to whom, and what became of it."""
     table = _table(("ACCEPTED", False), ("ID", False), ("SENDER, RECIPIENT", True), ("OUTCOME", False))
+    table.columns[-1].max_width = _OUTCOME_WIDTH
+    before: QueueId | None = None
     for entry in entries:
         outcome = Text(fate(entry), style(entry))
         if entry.next_try_at is not None:
             outcome.append(f"\nnext try {in_time(entry.next_try_at, now)}", "default")
-        table.add_row(
-            Text(times.brief(entry.message.accepted_at, now), no_wrap=True),
-            id_text(entry.message.id),
-            _from_and_to(entry),
-            outcome,
-        )
+        if entry.message.id == before:
+            # Of one message the sender is named once.
+            table.add_row("", "", Text(f"-> {_recipient(entry)}"), outcome)
+            continue
+        before = entry.message.id
+        accepted = Text(times.brief(entry.message.accepted_at, now), no_wrap=True)
+        table.add_row(accepted, id_text(before), _from_and_to(entry), outcome)
     told = f"Times are {times.zone_name(now)}. One message in full: byreturn show ID"
     if is_cut:
         told = f"The newest {len(entries):,}; --limit shows more. {told}"
@@ -154,15 +162,19 @@ def life_page(life: Life, times: Times, now: Instant) -> list[RenderableType]:
         Text(f"Message {id_text(life.message.id)}", _HEAD),
         _facts(life, times, now),
     ]
-    for entries, lines in _groups(life, now):
+    groups = _groups(life, now)
+    for entries, lines in groups[:_GROUPS_LIMIT]:
         page += [Text(), _names(entries)]
         told = note(life, entries[0], times, now)
         if told:
             page.append(Padding(Text(told), (0, 0, 0, 2)))
-        page.append(_timeline(lines, times, now))
-    missing = life.message.recipient_count - len(life.entries)
+        page.append(_timeline(lines, times))
+    missing = life.message.recipient_count - sum(len(entries) for entries, _ in groups[:_GROUPS_LIMIT])
     if missing > 0:
-        page += [Text(), Text(f"{missing:,} more recipients are not shown.")]
+        page += [
+            Text(),
+            Text(f"{missing:,} more recipients are not shown; --json shows up to {RECIPIENTS_LIMIT:,}."),
+        ]
     return page
 
 
@@ -219,25 +231,28 @@ def _groups(life: Life, now: Instant) -> list[tuple[list[Entry], list[Line]]]:
         health = entry.recipient.destination if entry.is_unanswered else None
         key = (fate(entry), health, tuple(lines))
         groups.setdefault(key, ([], lines))[0].append(entry)
-    return list(groups.values())
+    found = list(groups.values())
+    if len(found) > _GROUPS_LIMIT:
+        # Where not all can be shown, those in trouble come first.
+        found.sort(key=lambda group: is_delivered(group[0][0]))
+    return found
 
 
 def _names(entries: list[Entry]) -> Text:
     """Name recipients, and how it stands with them."""
     text = Text(style=_HEAD)
-    for entry in entries[:_NAMED_LIMIT]:
-        text.append(f"{_recipient(entry)}\n")
+    names = [_recipient(entry) for entry in entries[:_NAMED_LIMIT]]
     if len(entries) > _NAMED_LIMIT:
-        text.append(f"and {len(entries) - _NAMED_LIMIT:,} more\n")
-    text.rstrip()
+        names.append(f"and {len(entries) - _NAMED_LIMIT:,} more")
+    text.append(",\n".join(names))
     text.append(": ")
     text.append(fate(entries[0]), style(entries[0]))
     return text
 
 
-def _timeline(lines: list[Line], times: Times, now: Instant) -> Padding:
+def _timeline(lines: list[Line], times: Times) -> Padding:
     # One day needs no dates; more than one needs them on every line, or the reader must search upwards.
-    is_one_day = all(times.is_same_day(line.at, now) for line in lines)
+    is_one_day = all(times.is_same_day(line.at, lines[0].at) for line in lines)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

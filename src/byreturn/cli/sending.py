@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import re
 import smtplib
-from typing import Final, NewType, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
 from byreturn.cli.words import clean
 from byreturn.mail import Instant, QueueId, id_from_text, rfc5322_date
-
-Smtp = NewType("Smtp", smtplib.SMTP)
 
 _TIMEOUT_SECONDS: Final = 60
 _KEPT_AS: Final = re.compile(r"\bKept as ([0-9A-Z]{13})\b")
@@ -52,7 +50,7 @@ class Unreachable(Struct, frozen=True):
     why: str
 
 
-def open_server(server: Server, hello: str) -> Smtp | NotKept | Unreachable:
+def open_server(server: Server, hello: str) -> smtplib.SMTP | NotKept | Unreachable:
     """Connect and say hello."""
     connection = smtplib.SMTP(local_hostname=hello, timeout=_TIMEOUT_SECONDS)
     try:
@@ -64,10 +62,12 @@ def open_server(server: Server, hello: str) -> Smtp | NotKept | Unreachable:
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
         connection.close()
         return Unreachable(_reason(error))
-    return Smtp(connection)
+    return connection
 
 
-def hand_over(connection: Smtp, reverse_path: str, recipient: str, content: bytes) -> Kept | NotKept | Unreachable:
+def hand_over(
+    connection: smtplib.SMTP, reverse_path: str, recipient: str, content: bytes
+) -> Kept | NotKept | Unreachable:
     """Send the message; say QUIT in any case."""
     try:
         for command, argument in (("MAIL", f"FROM:<{reverse_path}>"), ("RCPT", f"TO:<{recipient}>")):
@@ -118,6 +118,3 @@ def content(reverse_path: str, recipient: str, now: Instant, token: str, domain:
         "",
     )
     return "\r\n".join(lines).encode("ascii")
-
-
-Answer: TypeAlias = Kept | NotKept | Unreachable

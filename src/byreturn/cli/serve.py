@@ -32,7 +32,7 @@ def serve_command(session: Session) -> int:
             raise
         where = f"{error.filename}: " if error.filename else ""
         raise Ending(
-            f"cannot start: {where}{error.strerror}. Nothing was started; no mail was touched. Check the data "
-            f"folder {config.data} and that the server's user may write to it.",
+            f"cannot start: {where}{error.strerror}. Nothing was started; no mail was touched. Check that "
+            f"the server's user may write to the data folder {config.data}.",
             REFUSED,
         ) from None

@@ -35,16 +35,12 @@ CONFIG_VARIABLE: Final = "BYRETURN_CONFIG"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Ending(click.ClickException):
+class Ending(Exception):
     """The command ends here, with a message on standard error and a status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
-        self.exit_code = status
-
-    def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's shape
-        """Write the message."""
-        click.echo(f"byreturn: {self.message}", err=True)
+        self.status = status
 
 
 class Session:
@@ -126,7 +122,8 @@ def limit_option(default: int, most: int) -> Callable[[Command], Command]:
             metavar="N",
             type=click.IntRange(1, most),
             default=default,
-            help=f"Show at most N, up to {most}.  [default: {default}]",
+            show_default=True,
+            help="Show at most so many.",
         )(command)
 
     return add

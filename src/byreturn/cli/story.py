@@ -49,6 +49,7 @@ class Line(Struct, frozen=True):
     text: str
     key: str
     is_to_come: bool = False
+    is_under_way: bool = False
 
 
 def story(life: Life, entry: Entry, now: Instant) -> list[Line]:
@@ -117,7 +118,8 @@ def _standing(entry: Entry, attempts: list[AttemptSeen]) -> Iterator[Line]:
     at = entry.changed_at
     match entry.state:
         case InFlight(fence=fence):
-            yield Line(at, 3, f"Being tried (attempt {fence.attempt})", f"trying {fence.attempt}")
+            attempt = fence.attempt
+            yield Line(at, 3, f"Being tried (attempt {attempt})", f"trying {attempt}", is_under_way=True)
         case Held():
             yield Line(at, 3, f"Held by {POSTMASTER}", "held")
         case Parked():

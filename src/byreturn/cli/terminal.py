@@ -30,7 +30,7 @@ JSON_VERSION: Final = 1
 
 
 class Unwritable(Exception):
-    """The answer could not be written; the text says why."""
+    """The answer could not be written. The text says why; none where the reader went away, as readers do."""
 
 
 def _system_now() -> Instant:
@@ -56,7 +56,7 @@ class Terminal:
         try:
             click.echo(text)
         except BrokenPipeError:
-            raise
+            raise Unwritable from None
         except OSError as error:
             raise Unwritable(f"cannot write the answer: {error.strerror}") from None
 

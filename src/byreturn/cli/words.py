@@ -170,8 +170,11 @@ def reply_text(said: PeerSaid) -> str:
 
 def finding_text(found: WeFound) -> str:
     """Write our own finding and its circumstances."""
-    details = ", ".join(part for part in (host_text(found), clean(found.detail)) if part)
-    return f"{FOUND[found.cause].finding}{f' ({details})' if details else ''}"
+    finding = FOUND[found.cause].finding
+    # Some details only repeat the finding.
+    parts = (host_text(found), "" if found.detail == finding else clean(found.detail))
+    details = ", ".join(part for part in parts if part)
+    return f"{finding}{f' ({details})' if details else ''}"
 
 
 # --- States -------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from byreturn.mail import (
     DAY,
     HOUR,
     MINUTE,
+    SECOND,
     Action,
     Cause,
     Duration,
@@ -284,6 +285,6 @@ def gave_up(attempts: int, span: Duration) -> str:
 
 
 def roughly(span: Duration) -> str:
-    """Say a duration as people do: `5 days`, `26 hours`, `90 minutes`."""
-    unit = DAY if span >= 2 * DAY else HOUR if span >= 2 * HOUR else MINUTE
+    """Say a duration as people do: `5 days`, `26 hours`, `90 minutes`, `9 seconds`."""
+    unit = next((unit for unit in (DAY, HOUR, MINUTE) if span >= 2 * unit), SECOND)
     return in_words(max(1, round(span / unit)) * unit)

@@ -1,7 +1,7 @@
 """Laws 2 and 3: a failure is reported when it is known, once, and to its sender.
 
-From the commit of a failure to the commit of its report goes no more than `gather`, or for the n-th report of a
-message gather x 4^(n-1), at most ten minutes; a crash in between adds the time that the server was down.
+From the commit of a failure to the commit of its report goes no more than `gather`, or for the n-th report of
+a message gather x 4^(n-1), at most ten minutes; a crash in between adds the time that the server was down.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from byreturn.mail import MINUTE, SECOND, Action, Notify, NullPath, PeerSaid, Phase, id_text
+from byreturn.mail import MINUTE, SECOND, Action, Notify, NullPath, PeerSaid, Phase, QueueId, id_text
 from byreturn.policy import RanOutOfTime, Refused, Relayed
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def check(simulation: Simulation) -> list[str]:
     """Return what is wrong."""
     wrong: list[str] = []
     by_id = {new.message.id: new for new in simulation.accepted()}
-    reported: dict[tuple[int, int], list[int]] = {}
-    reports_of: Counter[int] = Counter()
-    order: dict[tuple[int, int], int] = {}
+    reported: dict[tuple[QueueId, int], list[int]] = {}
+    reports_of: Counter[QueueId] = Counter()
+    order: dict[tuple[QueueId, int], int] = {}
     for owed, at in simulation.reported():
         number = reports_of[owed.message.id]
         reports_of[owed.message.id] += 1
@@ -34,7 +34,7 @@ def check(simulation: Simulation) -> list[str]:
                 key = (owed.message.id, line.recipient.ordinal)
                 reported.setdefault(key, []).append(at)
                 order[key] = number
-    failed: dict[tuple[int, int], int] = {}
+    failed: dict[tuple[QueueId, int], int] = {}
     for settling, at in simulation.settled():
         if isinstance(settling.event, (Refused, RanOutOfTime)):
             failed[settling.message_id, settling.ordinal] = at

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from byreturn.mail import id_text
+from byreturn.mail import PeerSaid, QueueId, id_text
 from byreturn.policy import RanOutOfTime, Refused, Relayed, Stored
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def check(simulation: Simulation) -> list[str]:
             who = f"{id_text(key[0])} to {recipient.recipient.address}"
             if key not in states:
                 wrong.append(f"{who}: no row")
-    finals: dict[tuple[int, int], list[str]] = {}
+    finals: dict[tuple[QueueId, int], list[str]] = {}
     for settling, at in simulation.settled():
         if isinstance(settling.event, (Relayed, Stored, Refused, RanOutOfTime)):
             name = type(settling.event).__name__
@@ -49,6 +49,11 @@ def _check_truth(simulation: Simulation) -> list[str]:
         new = by_id[settling.message_id]
         recipient = new.recipients[settling.ordinal].recipient
         mark = simulation.mark_of(new)
-        if isinstance(settling.event, Relayed) and not copies.get((mark, str(recipient.address))):
+        if not isinstance(settling.event, Relayed):
+            continue
+        said = settling.event.diagnosis
+        if not isinstance(said, PeerSaid) or not said.reply.is_positive:
+            wrong.append(f"{mark} to {recipient.address}: said to be relayed, though nobody said 2yz: {said}")
+        if not copies.get((mark, str(recipient.address))):
             wrong.append(f"{mark} to {recipient.address}: said to be relayed, but no peer has it")
     return wrong

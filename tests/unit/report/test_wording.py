@@ -193,9 +193,11 @@ def test_headline(count, total, words):
 @pytest.mark.parametrize(
     ("span", "words"),
     [
-        (0, "1 minute"),
-        (-HOUR, "1 minute"),
-        (90 * SECOND, "2 minutes"),
+        (0, "1 second"),
+        (-HOUR, "1 second"),
+        (9 * SECOND + 120, "9 seconds"),
+        (90 * SECOND, "90 seconds"),
+        (150 * SECOND, "2 minutes"),
         (90 * MINUTE, "90 minutes"),
         (26 * HOUR + 7, "26 hours"),
         (5 * DAY - MINUTE, "5 days"),
