@@ -36,9 +36,7 @@ def wait_until_listening(port: int, limit: float = 20) -> None:
     raise TimeoutError(f"nothing listens on port {port}")
 
 
-def run_source(
-    port: int, messages: int, octets: int, sessions: int, *, reuse: bool
-) -> tuple[float, float]:
+def run_source(port: int, messages: int, octets: int, sessions: int, *, reuse: bool) -> tuple[float, float]:
     """Run smtp-source; return when it began and when the last message was accepted."""
     command = [
         "smtp-source", "-s", str(sessions), "-l", str(octets), "-m", str(messages),
@@ -225,7 +223,9 @@ class Postfix:
         inet = [line for line in lines if not line.startswith("smtp      inet")]
         inet.insert(0, f"127.0.0.1:{self.port} inet n - n - - smtpd")
         # A chroot would need a copy of half the system; the cost of a message does not change.
-        fixed = [re.sub(r"^(\S+\s+(?:unix|inet|fifo|pass)\s+\S+\s+\S+\s+)y(\s)", r"\1n\2", line) for line in inet]
+        fixed = [
+            re.sub(r"^(\S+\s+(?:unix|inet|fifo|pass)\s+\S+\s+\S+\s+)y(\s)", r"\1n\2", line) for line in inet
+        ]
         (config / "master.cf").write_text("\n".join(fixed) + "\n")
         (config / "main.cf").write_text(
             f"""
@@ -251,9 +251,7 @@ maillog_file_prefixes = {self._folder}
 """
         )
         self._config = config
-        subprocess.run(
-            ["postfix", "-c", str(config), "start"], check=True, capture_output=True, timeout=60
-        )
+        subprocess.run(["postfix", "-c", str(config), "start"], check=True, capture_output=True, timeout=60)
         wait_until_listening(self.port)
         return self
 

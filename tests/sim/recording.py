@@ -45,18 +45,14 @@ Failpoint = Callable[[str, str], bool]
 class RecordingSpool:
     """Implements `ports.Spool` on another one; `failpoint(operation, when)` is True where we die."""
 
-    def __init__(
-        self, spool: Spool, records: list[Record], clock: Clock, failpoint: Failpoint
-    ) -> None:
+    def __init__(self, spool: Spool, records: list[Record], clock: Clock, failpoint: Failpoint) -> None:
         self._spool = spool
         self._records = records
         self._clock = clock
         self._failpoint = failpoint
         self._is_dead = False
 
-    def _watch(
-        self, operation: str, what: Any, done: Callable[[Any], None]
-    ) -> Callable[[Any], None] | None:
+    def _watch(self, operation: str, what: Any, done: Callable[[Any], None]) -> Callable[[Any], None] | None:
         """Return the callback for the real spool; None when we died before the call."""
         self._is_dead = self._is_dead or self._failpoint(operation, "before")
         if self._is_dead:
@@ -119,9 +115,7 @@ class RecordingSpool:
         if watched := self._watch("expire", (now, started_at), done):
             self._spool.expire(now, started_at, limit, watched)
 
-    def content(
-        self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]
-    ) -> None:
+    def content(self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]) -> None:
         self._spool.content(message_id, done)
 
     def content_writer(self, message_id: QueueId) -> ContentWriter:

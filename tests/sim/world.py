@@ -185,9 +185,7 @@ class Simulation:
         self.promises.append(promise)
         near = Endpoint("127.0.0.9", self.network.next_port())
         stream = self.process.accept(near, self)
-        SimClient(
-            stream, promise, self.clock, pipelines=self.random.random() < 0.5, done=lambda _: None
-        )
+        SimClient(stream, promise, self.clock, pipelines=self.random.random() < 0.5, done=lambda _: None)
 
     # --- Running --------------------------------------------------------------------------------------
 

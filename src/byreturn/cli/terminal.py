@@ -26,6 +26,7 @@ from byreturn.cli.words import Times
 from byreturn.mail import Instant
 
 _NARROWEST: Final = 40
+_WIDEST: Final = 120  # beyond it the eye loses the line
 JSON_VERSION: Final = 1
 
 
@@ -68,7 +69,7 @@ class Terminal:
         console = Console(
             file=page,
             force_terminal=is_terminal,
-            width=max(_NARROWEST, width),
+            width=min(max(_NARROWEST, width), _WIDEST),
             markup=False,
             emoji=False,
             highlight=False,

@@ -96,9 +96,7 @@ class Discarded(Struct, frozen=True):
     attempts: int
 
 
-State: TypeAlias = (
-    Waiting | InFlight | Held | Parked | Delivered | Failed | Expired | Returned | Discarded
-)
+State: TypeAlias = Waiting | InFlight | Held | Parked | Delivered | Failed | Expired | Returned | Discarded
 Disposition: TypeAlias = Delivered | Failed | Expired | Returned | Discarded
 FINAL: Final = (Delivered, Failed, Expired, Returned, Discarded)
 

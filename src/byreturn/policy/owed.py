@@ -29,9 +29,7 @@ from byreturn.policy.lifecycle import (
 _GATHER_LIMIT: Final[Duration] = 10 * MINUTE
 
 
-def owed_for(
-    event: Event, reverse_path: ReversePath, notify: Notify, *, passed_on: bool
-) -> Action | None:
+def owed_for(event: Event, reverse_path: ReversePath, notify: Notify, *, passed_on: bool) -> Action | None:
     """Which report an event makes us owe; None for none.
 
     `passed_on`: the next hop took over the sender's DSN request (RFC 3461 section 5.2.1), so the success
@@ -61,9 +59,7 @@ def wants_delay_notice(reverse_path: ReversePath, notify: Notify, *, is_bulk: bo
     return notify == Notify.ABSENT or bool(notify & Notify.DELAY)
 
 
-def report_due_at(
-    *, now: Instant, reports_so_far: int, gather: Duration, somebody_unheard: bool
-) -> Instant:
+def report_due_at(*, now: Instant, reports_so_far: int, gather: Duration, somebody_unheard: bool) -> Instant:
     """When a report of a message leaves whose first owed line was written now.
 
     `somebody_unheard`: a recipient of the message still lacks the outcome of its first attempt.

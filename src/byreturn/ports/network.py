@@ -98,9 +98,7 @@ class Dial(Protocol):
 class Dialer(Protocol):
     """Makes connections."""
 
-    def dial(
-        self, endpoint: Endpoint, limit: Duration, done: Callable[[Stream | DialFailed], None]
-    ) -> Dial:
+    def dial(self, endpoint: Endpoint, limit: Duration, done: Callable[[Stream | DialFailed], None]) -> Dial:
         """Connect within `limit`; `done` is never called from inside this function."""
         ...
 

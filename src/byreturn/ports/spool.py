@@ -252,9 +252,7 @@ class Spool(Protocol):
         """End the life of recipients whose time is over and whose destination was probed since due."""
         ...
 
-    def content(
-        self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]
-    ) -> None:
+    def content(self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]) -> None:
         """Open a message's content; None when it is gone. `done` may be called from inside."""
         ...
 

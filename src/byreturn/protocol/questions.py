@@ -68,7 +68,5 @@ class Closing(Struct, frozen=True):
     violation: bool
 
 
-Question: TypeAlias = (
-    Hello | Mail | Rcpt | Data | Content | EndOfContent | Reset | Refused | Closing
-)
+Question: TypeAlias = Hello | Mail | Rcpt | Data | Content | EndOfContent | Reset | Refused | Closing
 Asked: TypeAlias = Hello | Mail | Rcpt | Data | EndOfContent

@@ -104,8 +104,7 @@ def _header(facts: ReportFacts, boundary: str, *, is_8bit: bool) -> str:
         + "Auto-Submitted: auto-replied\r\n"
         "MIME-Version: 1.0\r\n"
         "Content-Type: multipart/report; report-type=delivery-status;\r\n"
-        f' boundary="{boundary}"\r\n'
-        + ("Content-Transfer-Encoding: 8bit\r\n" if is_8bit else "")
+        f' boundary="{boundary}"\r\n' + ("Content-Transfer-Encoding: 8bit\r\n" if is_8bit else "")
     )
 
 

@@ -85,9 +85,7 @@ FOUND: Final[Mapping[Cause, Words]] = {
         "its address is not one that we connect to",
         _OTHERWISE,
     ),
-    Cause.LOOP: Words(
-        "The way to the {place} leads back to our own mail server.", "a mail loop", _OTHERWISE
-    ),
+    Cause.LOOP: Words("The way to the {place} leads back to our own mail server.", "a mail loop", _OTHERWISE),
     Cause.HOP_LIMIT: Words(
         "The message has gone through too many mail servers, most likely in a circle.",
         "too many Received lines in its header",
@@ -99,9 +97,7 @@ FOUND: Final[Mapping[Cause, Words]] = {
     Cause.UNREACHABLE: Words(
         "The mail server of the {place} could not be reached.", "no way to it on the network", _OTHERWISE
     ),
-    Cause.SILENT: Words(
-        "The mail server of the {place} did not answer.", "no answer in time", _OTHERWISE
-    ),
+    Cause.SILENT: Words("The mail server of the {place} did not answer.", "no answer in time", _OTHERWISE),
     Cause.LOST_CONNECTION: Words(
         "The connection to the mail server of the {place} broke off.", "connection lost", _OTHERWISE
     ),
@@ -128,9 +124,7 @@ FOUND: Final[Mapping[Cause, Words]] = {
     Cause.INTERRUPTED: Words(
         "An attempt was cut short on our side.", "our server stopped during the attempt", _OTHERWISE
     ),
-    Cause.OUR_BUG: Words(
-        "A fault in our own software got in the way.", "a fault of ours", _OTHERWISE
-    ),
+    Cause.OUR_BUG: Words("A fault in our own software got in the way.", "a fault of ours", _OTHERWISE),
     Cause.EXPANDED: Words("The message was passed on to the addresses that this one stands for.", "expanded"),
 }
 

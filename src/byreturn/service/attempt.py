@@ -165,9 +165,7 @@ class Attempt:
             if isinstance(result, DialFailed):
                 self._lane.connection_closed()
                 cause = Cause.REFUSED_CONNECTION if result.refused else Cause.UNREACHABLE
-                self._findings.append(
-                    WeFound(cause, result.why, host, endpoint.address, Phase.CONNECT)
-                )
+                self._findings.append(WeFound(cause, result.why, host, endpoint.address, Phase.CONNECT))
                 self._try_next()
                 return
             self._connection = self._relay.connect(result, host)

@@ -89,9 +89,7 @@ class ConnectionUser(Protocol):
 class Connection:
     """Implements `ports.StreamUser` for a dialled connection."""
 
-    def __init__(
-        self, stream: Stream, host: str, *, hello: str, timeouts: Timeouts, clock: Clock
-    ) -> None:
+    def __init__(self, stream: Stream, host: str, *, hello: str, timeouts: Timeouts, clock: Clock) -> None:
         self.host = host
         self.stream = stream
         self.transactions = 0

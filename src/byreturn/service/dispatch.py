@@ -106,9 +106,7 @@ class Dispatcher:
 
     # --- New mail -------------------------------------------------------------------------------------
 
-    def admit(
-        self, message: Message, recipients: Sequence[Recipient], content: bytes | None
-    ) -> Admitted:
+    def admit(self, message: Message, recipients: Sequence[Recipient], content: bytes | None) -> Admitted:
         """Decide, before a new message is stored, who of it is booked already; reserve the room."""
         bookings: list[Booking] = []
         states: list[NewRecipient] = []

@@ -106,9 +106,7 @@ class Committer:
         """How long the oldest unfinished operation has waited."""
         if not self._is_busy:
             return 0
-        since = min(
-            [self._busy_since, *(line[0].since for line in (self._first, self._waiting) if line)]
-        )
+        since = min([self._busy_since, *(line[0].since for line in (self._first, self._waiting) if line)])
         return self._clock.now() - since
 
     @property

@@ -182,9 +182,7 @@ def _recover(connection: sqlite3.Connection, now: Instant) -> Opened:
     assert epoch is not None
     failing = tuple(
         DestinationNews(name, failures, due_at, finding_from_text(found), since)
-        for name, failures, due_at, found, since in execute(
-            SQL["failing_destinations"], (_FAILING_LIMIT,)
-        )
+        for name, failures, due_at, found, since in execute(SQL["failing_destinations"], (_FAILING_LIMIT,))
     )
     floor = QueueId(execute(SQL["largest_id"]).fetchone()[0])
     return Opened(epoch, floor, failing, interrupted, parked)

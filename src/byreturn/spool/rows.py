@@ -74,7 +74,13 @@ STATE_NAMES: Final = (
     "waiting", "in flight", "held", "parked", "delivered", "failed", "expired", "returned", "discarded",
 )  # fmt: skip
 _COUNTED: Final[dict[int, Callable[[int], State]]] = {
-    2: Held, 3: Parked, 4: Delivered, 5: Failed, 6: Expired, 7: Returned, 8: Discarded,
+    2: Held,
+    3: Parked,
+    4: Delivered,
+    5: Failed,
+    6: Expired,
+    7: Returned,
+    8: Discarded,
 }
 FIRST_FINAL: Final = 4
 

@@ -229,9 +229,7 @@ def expire(
     owed = [
         (message_id, due)
         for message_id, n in touched.items()
-        if (
-            due := _review(connection, message_id, now, count=n, keep_content=keep_content, files=[])
-        )
+        if (due := _review(connection, message_id, now, count=n, keep_content=keep_content, files=[]))
         is not None
     ]
     next_at = now if count == limit else _one(connection, SQL["next_expiry"], now)

@@ -156,9 +156,7 @@ class SqliteSpool:
     ) -> None:
         """Book what is due."""
         self._committer.submit(
-            lambda connection: claim(
-                connection, self.epoch, now, limit, quotas, default_quota=self._quota
-            ),
+            lambda connection: claim(connection, self.epoch, now, limit, quotas, default_quota=self._quota),
             done,
             rows=limit,
         )
@@ -215,9 +213,7 @@ class SqliteSpool:
         """Read what a report must say."""
         done(self._read(partial(take_owed, message_id=message_id, now=now)))
 
-    def content(
-        self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]
-    ) -> None:
+    def content(self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]) -> None:
         """Open a content."""
         row = self._read(lambda reader: reader.execute(SQL["get_content"], (message_id,)).fetchone())
         if isinstance(row, SpoolFault) or row is None:
