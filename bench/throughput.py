@@ -2,8 +2,8 @@
 
     smtp-source -s 50 -l 4096 -m N [-d] -> ByReturn | Postfix -> smtp-sink
 
-Run with `make bench` or `python -m bench.throughput --json`. Needs Debian's postfix (smtp-source, smtp-sink) and,
-for the comparison, root. Everything talks to loopback and stops by itself.
+Run with `make bench` or `python -m bench.throughput --json`. Needs Debian's postfix (smtp-source, smtp-sink)
+and, for the comparison, root. Everything talks to loopback and stops by itself.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def one_run(rig: Rig, messages: int, *, reuse: bool) -> Run:
 
 def medians(runs: list[Run]) -> dict[str, dict[str, float]]:
     """The medians by system and kind of load."""
-    table: dict[str, dict[str, float]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
-        table.setdefault(f"{run.system} {'-d' if run.reuse else '  '}", {})
-    for key in table:
-        same = [run for run in runs if f"{run.system} {'-d' if run.reuse else '  '}" == key]
-        for name in ("accepted_per_second", "delivered_per_second", "cpu_ms_per_message", "rss_mb"):
-            table[key][name] = round(statistics.median(getattr(run, name) for run in same), 3)
-    return table
+        groups.setdefault(f"{run.system} {'-d' if run.reuse else '  '}", []).append(run)
+    names = ("accepted_per_second", "delivered_per_second", "cpu_ms_per_message", "rss_mb")
+    return {
+        key: {name: round(statistics.median(getattr(run, name) for run in same), 3) for name in names}
+        for key, same in groups.items()
+    }
 
 
 def main() -> int:
@@ -77,14 +77,16 @@ def main() -> int:
             print(f"{program} is missing: install Debian's postfix. Nothing was measured.", file=sys.stderr)
             return 1
     runs: list[Run] = []
-    with tempfile.TemporaryDirectory(prefix="byreturn-bench-") as folder:
-        with Sink(free_port()) as sink, ByReturn(Path(folder) / "byreturn", sink) as ours:
-            systems: list[Rig] = [ours]
-            if options.alone:
-                measure(systems, runs, options)
-            else:
-                with Postfix(Path(folder) / "postfix", sink) as theirs:
-                    measure([*systems, theirs], runs, options)
+    with (
+        tempfile.TemporaryDirectory(prefix="byreturn-bench-") as folder,
+        Sink(free_port()) as sink,
+        ByReturn(Path(folder) / "byreturn", sink) as ours,
+    ):
+        if options.alone:
+            measure([ours], runs, options)
+        else:
+            with Postfix(Path(folder) / "postfix", sink) as theirs:
+                measure([ours, theirs], runs, options)
     table = medians(runs)
     if options.json:
         print(json.dumps({"runs": [asdict(run) for run in runs], "medians": table}, indent=2))

@@ -100,6 +100,7 @@ async def _serve(config: Config, on_started: Callable[[Running], None]) -> int:
         raise
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.ask_to_stop)
+    loop.add_signal_handler(signal.SIGHUP, server.explain_hangup)
     # What lives as long as the process need not be looked at by every collection.
     gc.collect()
     gc.freeze()
@@ -195,6 +196,10 @@ class _Server:
             self.house.stop()
         self._stopping.set()
 
+    def explain_hangup(self) -> None:
+        """Go on: a closed terminal is no reason to stop, and there is nothing to reload."""
+        self._journal.note("SIGHUP ignored", hint="the configuration is read at start; restart to change it")
+
     def on_bug(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Stop: what no desk has caught may have left any of them in any state; the disk is right."""
         bug = context.get("exception")
@@ -237,7 +242,10 @@ class _Server:
         await self._resolver.close()
         self._store_worker.close()
         self._spool_worker.close()
-        self._spool.close()
+        if self._broken:
+            self._spool.abandon()
+        else:
+            self._spool.close()
         self._journal.close()
 
 

@@ -72,7 +72,7 @@ def _tell(session: Session, path: Path) -> None:
     commands = (
         (f"{start}check", "see what is in effect"),
         (f"{start}serve", "run the server; Ctrl-C stops it"),
-        (f"{start}send-test info@{_DOMAIN}", "in another window: watch a message arrive"),
+        (f"{start}send-test info@{_DOMAIN}", "in another window: see mail arrive"),
     )
     width = max(len(command) for command, _ in commands)
     is_long = any(width + len(meaning) > _ROOM for _, meaning in commands)

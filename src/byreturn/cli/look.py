@@ -18,6 +18,7 @@ from byreturn.cli.session import (
     limit_option,
     pass_session,
 )
+from byreturn.cli.words import clean
 from byreturn.mail import QueueId, id_from_text, id_text, normal_domain
 from byreturn.policy import Held, InFlight, Parked, State, Waiting
 from byreturn.spool import Selection, SpoolReader
@@ -134,5 +135,5 @@ def trace_command(session: Session, address: str, limit: int, as_json: bool) -> 
     elif entries:
         terminal.show(*trace_page(entries, terminal.times, now, is_cut=len(entries) == limit))
     else:
-        terminal.say(f"No message from or to {address or '<>'} is known.")
+        terminal.say(f"No message from or to {clean(address) or '<>'} is known.")
     return DONE if entries else ANSWER_IS_NO

@@ -1,9 +1,9 @@
 """One recipient's life, told line by line: what happened, what comes next, and when it gives up.
 
-    12:58:03.120  Accepted
-    12:58:04.310  Put off: mx1.partner.example [192.0.2.1] answered to RCPT TO: 451 4.7.1 Greylisted
+    12:58:03.120  Accepted here
+    12:58:04.310  Tried, put off: mx1.partner.example [192.0.2.1] answered to RCPT TO: 451 4.7.1 Greylisted
     13:13:33.000  NEXT TRY in 12 min
-    Sat 28 ...    GIVES UP in 5 d 0 h
+    28 Nov ...    GIVES UP in 5 d 0 h, and reports it
 
 The lines follow from the rows alone, so a timeline on paper and a test message that is watched live say the
 same. Pure: the present instant is given.
@@ -58,7 +58,7 @@ def story(life: Life, entry: Entry, now: Instant) -> list[Line]:
     attempts = life.attempts.get(ordinal, [])
     reports = life.reports.get(ordinal, [])
     lines = [
-        Line(life.message.accepted_at, 0, "Accepted", "accepted"),
+        Line(life.message.accepted_at, 0, "Accepted here", "accepted"),
         *_beginning(entry, attempts),
         *(_attempt_line(seen, entry) for seen in attempts),
         *_standing(entry, attempts),
@@ -91,7 +91,7 @@ def _attempt_text(seen: AttemptSeen, entry: Entry) -> str:
         case "stored":
             return "Delivered: in the mailbox"
         case "relayed":
-            return f"Accepted: {reason}"
+            return f"Accepted by the next server: {reason}"
         case "refused" if isinstance(finding, PeerSaid):
             return f"Refused: {reason}"
         case "refused":

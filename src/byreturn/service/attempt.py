@@ -182,7 +182,7 @@ class Attempt:
             self._conclude(self._findings[-1])
         else:
             finding = self._findings[-1] if self._findings else self._refusals[-1]
-            self._relay.settler.hear(HostsFailed(tuple(self.batch.destinations), finding))
+            self._relay.settler.hear(HostsFailed(tuple(self.batch.destinations), finding, self._began_at))
             self._put_off_for_destination(finding)
             self._finish()
 
@@ -371,7 +371,7 @@ class Attempt:
     def _lost_midway(self, finding: WeFound) -> None:
         """Some have their answer, the rest has none: a dead host, or only a broken connection."""
         if finding.cause is Cause.SILENT and not self._lane.completed_since(self._began_at):
-            self._relay.settler.hear(HostsFailed(tuple(self.batch.destinations), finding))
+            self._relay.settler.hear(HostsFailed(tuple(self.batch.destinations), finding, self._began_at))
         for booking in self.batch.left:
             self._find(booking, PutOff(finding, self._after_no_answer(booking)))
         self._finish()

@@ -74,10 +74,14 @@ class Found(Struct, frozen=True):
 
 
 class HostsFailed(Struct, frozen=True):
-    """Nobody answered for these destinations: that is news about them, not about this mail alone."""
+    """Nobody answered for these destinations: that is news about them, not about this mail alone.
+
+    `began_at`: when the attempt began that found it.
+    """
 
     destinations: tuple[Destination, ...]
     finding: Diagnosis
+    began_at: Instant
 
 
 class HostsAnswered(Struct, frozen=True):

@@ -54,6 +54,7 @@ class Admitted(Struct, frozen=True):
     recipients: tuple[NewRecipient, ...]
     bookings: tuple[Booking, ...]
     content: bytes | None
+    found_no_room: bool
 
 
 class Dispatcher:
@@ -110,6 +111,7 @@ class Dispatcher:
         """Decide, before a new message is stored, who of it is booked already; reserve the room."""
         bookings: list[Booking] = []
         states: list[NewRecipient] = []
+        found_no_room = False
         for recipient in recipients:
             failing = self._settlement.failing(recipient.destination)
             if failing is None and self._has_room(recipient.destination):
@@ -118,9 +120,10 @@ class Dispatcher:
                 bookings.append(Booking(recipient, 1))
                 states.append(NewRecipient(recipient, InFlight(Fence(self._epoch, 1))))
             else:
+                found_no_room = found_no_room or failing is None
                 states.append(self._waiting(message, recipient, failing))
         kept = self._keep(content) if bookings else None
-        return Admitted(message, tuple(states), tuple(bookings), kept)
+        return Admitted(message, tuple(states), tuple(bookings), kept, found_no_room)
 
     def _waiting(
         self, message: Message, recipient: Recipient, failing: DestinationNews | None
@@ -155,8 +158,9 @@ class Dispatcher:
 
     def begin(self, admitted: Admitted) -> None:
         """The message is stored: send it."""
-        if len(admitted.bookings) < len(admitted.recipients):
-            self._wake_at(admitted.message.accepted_at, may_be_full=True)
+        if admitted.found_no_room:
+            self._has_more = True
+            self._wake_at(admitted.message.accepted_at)
         if admitted.bookings:
             carried = Carried(admitted.message, admitted.content, len(admitted.bookings))
             self._carry(carried, admitted.bookings)
@@ -195,7 +199,7 @@ class Dispatcher:
                 )
             case NoWay(finding=finding):
                 destinations = dict.fromkeys(booking.recipient.destination for booking in bookings)
-                self._settlement.hear(HostsFailed(tuple(destinations), finding))
+                self._settlement.hear(HostsFailed(tuple(destinations), finding, now))
                 self._settlement.settle(
                     [Found(carried, booking, PutOff(finding, now), now) for booking in bookings]
                 )
@@ -233,9 +237,7 @@ class Dispatcher:
         """Something may be due that was not before."""
         self._wake_at(self._clock.now())
 
-    def _wake_at(self, at: Instant, *, may_be_full: bool = False) -> None:
-        if may_be_full:
-            self._has_more = True
+    def _wake_at(self, at: Instant) -> None:
         if self._is_stopped or (self._timer is not None and self._timer_at <= at):
             return
         if self._timer is not None:

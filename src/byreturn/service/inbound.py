@@ -181,7 +181,7 @@ class Inbound:
         if output and not self._stream.write(output):
             # The client does not read its replies: nothing more is read from it.
             self._stream.pause()
-        if self._clock.now() - self._began_at > self._listener.session and self._transaction is None:
+        if self._clock.now() - self._began_at > self._listener.session and not session.is_waiting_for_us:
             self._say_and_close(_SESSION_OVER)
 
     def _handle(self, event: Question) -> None:

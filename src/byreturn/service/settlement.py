@@ -89,6 +89,8 @@ class Settlement:
         self._epoch = world.epoch
         self._followers: list[Follower] = []
         self._failing: dict[Destination, DestinationNews] = {}
+        # When each was last found failing: attempts that were under way then learned nothing new.
+        self._noted_at: dict[Destination, Instant] = {}
         self._news: dict[Destination, DestinationNews] = {}
         self.unsettled = 0
 
@@ -112,8 +114,9 @@ class Settlement:
         for destination in news.destinations:
             known = self._failing.get(destination)
             match news:
-                case HostsFailed(finding=finding):
-                    self._fails(destination, known, finding, now)
+                case HostsFailed(finding=finding, began_at=began_at):
+                    if began_at >= self._noted_at.get(destination, began_at):
+                        self._fails(destination, known, finding, now)
                 case HostsAnswered():
                     if known is not None:
                         self._lives(destination, now)
@@ -121,19 +124,19 @@ class Settlement:
     def _fails(
         self, destination: Destination, known: DestinationNews | None, finding: Diagnosis, now: Instant
     ) -> None:
-        if known is not None and now < known.due_at - self._schedule.probe_limit:
-            return
         failures = 1 if known is None else known.failures + 1
         due_at = after_silence(self._schedule, failures, now=now, lot=self._entropy.lot())
         since = now if known is None else known.failing_since
         news = DestinationNews(destination, failures, due_at, finding, since)
         if known is not None or len(self._failing) < _FAILING_KEPT:
             self._failing[destination] = news
+            self._noted_at[destination] = now
         self._news[destination] = news
         self._journal.destination_failing(destination, failures, due_at - now, finding)
 
     def _lives(self, destination: Destination, now: Instant) -> None:
         del self._failing[destination]
+        self._noted_at.pop(destination, None)
         self._news[destination] = DestinationNews(destination, 0, now, None, None)
         self._journal.destination_recovered(destination)
 
