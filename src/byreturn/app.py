@@ -20,6 +20,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import uvloop
@@ -142,7 +143,7 @@ class _Server:
         config = self._config
         directory = _directory(config)
         root = config.data / MAIL_FOLDER
-        root.mkdir(mode=0o700, exist_ok=True)
+        _make_folder(root)
         own = OwnEndpoints(self._bound.values())
         return World(
             clock=self._clock,
@@ -359,3 +360,13 @@ def _house_settings(config: Config) -> HouseSettings:
         table=RouteTable(config.routes),
         node=config.node,
     )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StartRefused(
+            f"{path}: {error.strerror}. Without it there are no mailboxes, so nothing was started. Make it a "
+            "folder that the server's user may write to."
+        ) from None

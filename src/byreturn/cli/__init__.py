@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The command line: running the server, and looking at what it does."""

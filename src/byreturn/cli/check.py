@@ -30,7 +30,10 @@ _IN_DOMAIN: Final = re.compile(r"(?:@| in )(\S+?)(?=[ ,;:.]? )")
 
 def check_file(path: Path) -> Config | list[ConfigError]:
     """Read a configuration and make every check that needs no server."""
-    config = load(path, machine_hostname=full_hostname())
+    config = load(path, machine_hostname="localhost")
+    if isinstance(config, list) or not _names_host(config):
+        # Only now: to ask for the machine's full name can take the DNS's time.
+        config = load(path, machine_hostname=full_hostname())
     if isinstance(config, list):
         return config
     # A fifth of a second to import, which commands that only look need not pay.
@@ -39,6 +42,12 @@ def check_file(path: Path) -> Config | list[ConfigError]:
     wrong = check_domains(local_domains(config))
     errors = sorted((_error(config, message) for message in wrong), key=lambda error: error.line or 0)
     return errors or config
+
+
+def _names_host(config: Config) -> bool:
+    """Whether the file gives the hostname itself."""
+    setting = config.blocks[0].find("hostname")
+    return setting is not None and setting.line is not None
 
 
 def _error(config: Config, message: str) -> ConfigError:

@@ -149,7 +149,7 @@ def trace_page(entries: Sequence[Entry], times: Times, now: Instant, *, is_cut: 
         table.add_row(accepted, id_text(before), _from_and_to(entry), outcome)
     told = f"Times are {times.zone_name(now)}. One message in full: byreturn show ID"
     if is_cut:
-        told = f"The newest {len(entries):,}; --limit shows more. {told}"
+        told = f"Shown: the newest {len(entries):,}; --limit shows more. {told}"
     return [table, Text(), Text(told)]
 
 

@@ -88,13 +88,16 @@ def hand_over(
         connection.close()
 
 
-def _not_kept(code: int, text: bytes | str) -> NotKept:
-    return NotKept(_reply(code, text), is_permanent=500 <= code < 600)
+def _not_kept(code: int, text: bytes | str) -> NotKept | Unreachable:
+    if not 200 <= code < 600:
+        return Unreachable(f"what answers there does not speak SMTP ({_reply(code, text)})")
+    return NotKept(_reply(code, text), is_permanent=code >= 500)
 
 
 def _reply(code: int, text: bytes | str) -> str:
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return clean(f"{code} {words.replace(chr(10), ' / ')}")
+    start = f"{code} " if code > 0 else ""
+    return clean(start + words.replace("\n", " / "))
 
 
 def _reason(error: Exception) -> str:

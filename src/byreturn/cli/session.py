@@ -61,7 +61,7 @@ class Session:
 
     def config(self) -> Config:
         """Read the configuration for looking at what it leads to."""
-        # To ask for the machine's full name can take the DNS's time, and only who sends mail needs it.
+        # To ask for the machine's full name can take the DNS's time, and who only looks does not need it.
         return accepted(load(self.config_path, machine_hostname="localhost"))
 
     def reader(self) -> SpoolReader:

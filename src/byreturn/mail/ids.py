@@ -26,6 +26,7 @@ _LENGTH: Final = 13
 _EPOCH: Final[Instant] = 1_577_836_800_000  # 2020-01-01T00:00Z
 _NODE_BITS: Final = 6
 _SEQUENCE_BITS: Final = 16
+_NODE_MASK: Final = (1 << _NODE_BITS) - 1
 _PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 
 
@@ -75,15 +76,15 @@ class IdFactory:
 
     def make(self, now: Instant) -> QueueId:
         """Return a new id, larger than every one before."""
-        fresh = (now - _EPOCH << _NODE_BITS + _SEQUENCE_BITS) | self._node
+        shift = _NODE_BITS + _SEQUENCE_BITS
+        fresh = max(0, now - _EPOCH) << shift | self._node
         last = self._last
         if fresh <= last:
-            # Within one millisecond, or after the clock stepped back: count on from the last one. The
-            # sequence may spill into the node bits only after 65,536 ids in one millisecond; then the
-            # next millisecond is borrowed, so that the node bits stay ours.
+            # Within one millisecond, or after the clock stepped back: count on from the last one. Where that
+            # would leave our node's numbers (65,536 ids in a millisecond, or a floor that another node
+            # made), the next millisecond is borrowed.
             fresh = last + 1
-            if fresh >> _SEQUENCE_BITS != last >> _SEQUENCE_BITS:
-                millisecond = (last >> _NODE_BITS + _SEQUENCE_BITS) + 1
-                fresh = millisecond << _NODE_BITS + _SEQUENCE_BITS | self._node
+            if fresh >> _SEQUENCE_BITS & _NODE_MASK != self._node >> _SEQUENCE_BITS:
+                fresh = (last >> shift) + 1 << shift | self._node
         self._last = QueueId(fresh)
         return self._last

@@ -37,7 +37,7 @@ class EnhancedStatus(Struct, frozen=True):
         return self if klass == self.klass else EnhancedStatus(klass, self.subject, self.detail)
 
 
-_ENHANCED: Final = re.compile(r"([245])\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})(?=[ \t]|$)")
+_ENHANCED: Final = re.compile(r"([245])\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})(?=[ \t]|$)")
 
 
 def enhanced_from_text(text: str) -> tuple[EnhancedStatus | None, str]:

@@ -20,11 +20,16 @@ _FIRST_32_BITS: Final = (1 << 32) - 1
 
 
 def address_in(address: str, networks: Sequence[IpNetwork]) -> bool:
-    """Whether an address lies in one of the networks; a mapped IPv4 address counts as IPv4."""
+    """Whether an address lies in one of the networks; a mapped IPv4 address counts as IPv4.
+
+    An IPv4 address that is only *carried* (NAT64, 6to4) does not count: anybody can write one of ours
+    into an address of his own.
+    """
     found = _parse(address)
     if found is None:
         return False
-    return any(form in network for form in _forms(found)[:1] for network in networks)
+    form = getattr(found, "ipv4_mapped", None) or found
+    return any(form in network for network in networks)
 
 
 def is_dialable(address: str, allowed: Sequence[IpNetwork]) -> bool:
@@ -33,9 +38,16 @@ def is_dialable(address: str, allowed: Sequence[IpNetwork]) -> bool:
     if found is None:
         return False
     forms = _forms(found)
-    if any(form in network for form in forms for network in allowed):
+    if any(form in network for form in (found, *forms) for network in allowed):
         return True
-    return all(form.is_global and not form.is_multicast and not form.is_reserved for form in forms)
+    return all(_is_public(form) for form in forms)
+
+
+def _is_public(address: IpAddress) -> bool:
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        # Deprecated by RFC 3879, global to Python, and still somebody's own house.
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 def _parse(address: str) -> IpAddress | None:

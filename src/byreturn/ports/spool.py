@@ -1,8 +1,9 @@
 """The spool: what the desks may ask of durable memory, and what they may rely on.
 
 Every operation is one transaction, and its callback comes *after* the commit: what `done` hears is on the
-disk. Operations are applied in the order in which they were asked. A fault means that nothing of the
-operation is kept (after a commit that failed midway this is not certain; the fault says so).
+disk. Operations are applied in the order in which they were asked, only a composed report goes before what
+still waits. A fault means that nothing of the operation is kept (after a commit that failed midway this is
+not certain; the fault says so).
 
     accept   a message and its recipients                          -> the 250 may leave
     settle   what attempts found, with the reports that are owed   -> dispositions are final

@@ -273,15 +273,15 @@ class ClientSession:
         """Take octets from the peer; return what they mean."""
         if self._is_broken:
             return []
-        try:
-            replies = self._reader.receive(data)
-        except BrokenReply as broken:
-            return [self._break(str(broken))]
         events: list[ClientEvent] = []
-        for reply in replies:
-            self._read(reply, events)
-            if self.phase is ClientPhase.CLOSED:
-                break
+        try:
+            for reply in self._reader.receive(data):
+                self._read(reply, events)
+                if self.phase is ClientPhase.CLOSED:
+                    return events
+            self._reader.raise_if_broken()
+        except BrokenReply as broken:
+            events.append(self._break(str(broken)))
         return events
 
     def _break(self, why: str) -> Broken:

@@ -18,7 +18,7 @@ _END: Final = b"\r\n.\r\n"
 
 
 class ContentFault(Enum):
-    """Why a content cannot be accepted."""
+    """Why a content cannot be accepted; of several the first here is told, however the octets were cut."""
 
     BARE_LINE_END = "a bare CR or LF"
     NUL = "a NUL octet"
@@ -26,11 +26,15 @@ class ContentFault(Enum):
     TOO_LARGE = "too many octets"
 
 
+_RANKS: Final = {fault: rank for rank, fault in enumerate(ContentFault)}
+
+
 class ContentDecoder:
     """Takes lines of content off a buffer, without the dots that SMTP added.
 
-    After `fault` is set (other than BARE_LINE_END, which ends the session) the rest is read to its end
-    and thrown away, so that the client hears the answer where it expects one.
+    `octets` counts what is left of them. After `fault` is set (other than BARE_LINE_END, which ends the
+    session) the rest is read to its end and thrown away, so that the client hears the answer where it
+    expects one.
     """
 
     __slots__ = ("_is_mid_line", "_line_limit", "_octets_limit", "fault", "is_done", "octets")
@@ -63,20 +67,29 @@ class ContentDecoder:
                 return b"", self._check_tail(buffer, at)
             block = buffer[at:after]
             after = self._check_tail(buffer, after)
-        self._check(block)
-        self.octets += len(block)
-        if self.octets > self._octets_limit and self.fault is None:
-            self.fault = ContentFault.TOO_LARGE
-        return (b"" if self.fault is not None else _unstuffed(block)), after
+        return self._checked(block), after
 
-    def _check(self, block: bytes) -> None:
+    def _checked(self, block: bytes) -> bytes:
+        """Return the content of whole lines, or nothing once there is a fault."""
         lines = block.count(b"\r\n")
         if block.count(b"\n") != lines or block.count(b"\r") != lines:
-            self.fault = ContentFault.BARE_LINE_END
-        elif b"\0" in block:
-            self.fault = self.fault or ContentFault.NUL
-        elif _has_long_line(block, self._line_limit):
-            self.fault = self.fault or ContentFault.LONG_LINE
+            self._blame(ContentFault.BARE_LINE_END)
+        if b"\0" in block:
+            self._blame(ContentFault.NUL)
+        content = _unstuffed(block)
+        if _has_long_line(content, self._line_limit):
+            self._blame(ContentFault.LONG_LINE)
+        self._count(len(content))
+        return content if self.fault is None else b""
+
+    def _blame(self, fault: ContentFault) -> None:
+        if self.fault is None or _RANKS[fault] < _RANKS[self.fault]:
+            self.fault = fault
+
+    def _count(self, octets: int) -> None:
+        self.octets += octets
+        if self.octets > self._octets_limit:
+            self._blame(ContentFault.TOO_LARGE)
 
     def _check_tail(self, buffer: bytes, at: int) -> int:
         """Look at the unfinished line; return from where on it must be kept.
@@ -85,21 +98,34 @@ class ContentDecoder:
         a line that is too long nothing is kept but the knowledge that we are inside it, so that a dot
         somewhere in it is not mistaken for one at its beginning.
         """
+        size = len(buffer) - at
+        if not size:
+            return at
         if buffer.find(b"\n", at) >= 0 or 0 <= buffer.find(b"\r", at) < len(buffer) - 1:
-            self.fault = ContentFault.BARE_LINE_END
-        elif len(buffer) - at > self._line_limit + 2:
-            self.fault = self.fault or ContentFault.LONG_LINE
+            self._blame(ContentFault.BARE_LINE_END)
+            return at
+        # The dot that was doubled does not count, nor a CR that may belong to the line's end.
+        size -= (1 if buffer.startswith(b".", at) else 0) + (1 if buffer.endswith(b"\r") else 0)
+        if size > self._line_limit:
+            self._blame(ContentFault.LONG_LINE)
             self._is_mid_line = True
-            return self._skip_line(buffer, at)
+            return self._skip_line(buffer, at, stuffing=1 if buffer.startswith(b".", at) else 0)
         return at
 
-    def _skip_line(self, buffer: bytes, at: int) -> int:
+    def _skip_line(self, buffer: bytes, at: int, stuffing: int = 0) -> int:
+        """Throw a part of a long line away, but not without looking at it."""
         end = buffer.find(b"\r\n", at)
-        if end < 0:
-            # A CR at the end stays: its LF may be the next octet.
-            return len(buffer) - (1 if buffer.endswith(b"\r") else 0)
-        self._is_mid_line = False
-        return end + 2
+        # A CR at the end stays: its LF may be the next octet.
+        stop = end if end >= 0 else len(buffer) - (1 if buffer.endswith(b"\r") else 0)
+        if buffer.find(b"\n", at, stop) >= 0 or buffer.find(b"\r", at, stop) >= 0:
+            self._blame(ContentFault.BARE_LINE_END)
+        if buffer.find(b"\0", at, stop) >= 0:
+            self._blame(ContentFault.NUL)
+        if end >= 0:
+            self._is_mid_line = False
+            stop = end + 2
+        self._count(stop - at - stuffing)
+        return stop
 
 
 def _has_long_line(block: bytes, limit: int) -> bool:

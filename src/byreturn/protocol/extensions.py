@@ -32,7 +32,7 @@ def read_extensions(lines: Sequence[str]) -> Extensions:
         offered.setdefault(keyword.upper(), value.strip())
     size = offered.get("SIZE", "")
     # RFC 1870 section 4: zero, or no value, means that no limit is named.
-    limit = int(size) if size.isdigit() and len(size) <= 20 else 0
+    limit = int(size) if size.isascii() and size.isdigit() and len(size) <= 20 else 0
     return Extensions(
         pipelining="PIPELINING" in offered,
         eight_bit="8BITMIME" in offered,

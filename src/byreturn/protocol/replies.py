@@ -13,6 +13,7 @@ from typing import Final
 
 from byreturn.mail import Reply, enhanced_from_text
 
+_OUR_LINE: Final = 510
 _LINE_OCTETS: Final = 2048  # RFC 5321 section 4.5.3.1.5 asks for 512
 _TEXT_KEPT: Final = 512
 _LINES_READ: Final = 256
@@ -23,14 +24,18 @@ _CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160)), "?") | {9: " "}
 
 
 def encode(reply: Reply) -> bytes:
-    """Write a reply; every line carries the enhanced status (RFC 2034 section 4)."""
+    """Write a reply; every line carries the enhanced status (RFC 2034 section 4).
+
+    A line that would be longer than RFC 5321 section 4.5.3.1.5 allows is cut.
+    """
     start = f"{reply.code} {reply.enhanced} " if reply.enhanced else f"{reply.code} "
+    room = _OUR_LINE - len(start)
     if len(reply.lines) == 1:
-        return f"{start}{reply.lines[0]}\r\n".encode("ascii", "replace")
+        return f"{start}{reply.lines[0][:room]}\r\n".encode("ascii", "replace")
     middle = start[:3] + "-" + start[4:]
     last = len(reply.lines) - 1
     return "".join(
-        f"{start if number == last else middle}{line}\r\n" for number, line in enumerate(reply.lines)
+        f"{start if number == last else middle}{line[:room]}\r\n" for number, line in enumerate(reply.lines)
     ).encode("ascii", "replace")
 
 
@@ -39,38 +44,54 @@ class BrokenReply(Exception):
 
 
 class ReplyReader:
-    """Turns octets into replies; raises BrokenReply and is then of no more use."""
+    """Turns octets into replies; after something broken it is of no more use.
 
-    __slots__ = ("_buffer", "_lines")
+    Replies before the broken one are returned first: they were said, however the octets were cut.
+    """
+
+    __slots__ = ("_broken", "_buffer", "_lines")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._lines: list[tuple[int, str]] = []
+        self._broken: BrokenReply | None = None
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing is left over of a reply that has not ended."""
-        return not self._buffer and not self._lines
+        return not (self._buffer or self._lines or self._broken)
+
+    def raise_if_broken(self) -> None:
+        """Raise what was broken behind the replies that `receive` returned last."""
+        if self._broken is not None:
+            raise self._broken
 
     def receive(self, data: bytes) -> list[Reply]:
-        """Return the replies that are whole now."""
-        buffer = self._buffer + data if self._buffer else data
+        """Return the replies that are whole now; raise BrokenReply where there is none before it."""
+        self.raise_if_broken()
         replies: list[Reply] = []
-        at = 0
-        while True:
-            end = buffer.find(b"\n", at)
-            if end < 0:
-                break
-            line = buffer[at : end - 1] if end > at and buffer[end - 1] == 13 else buffer[at:end]
-            at = end + 1
-            self._read_line(line, replies)
-        self._buffer = buffer[at:]
-        if len(self._buffer) > _LINE_OCTETS:
-            raise BrokenReply(f"a reply line of more than {_LINE_OCTETS} octets")
+        try:
+            self._read(data, replies)
+        except BrokenReply as broken:
+            self._broken = broken
+            if not replies:
+                raise
         return replies
 
+    def _read(self, data: bytes, replies: list[Reply]) -> None:
+        buffer = self._buffer + data if self._buffer else data
+        self._buffer = b""
+        at = 0
+        while (end := buffer.find(b"\n", at)) >= 0:
+            line = buffer[at:end]
+            at = end + 1
+            _check_length(line)
+            self._read_line(line.removesuffix(b"\r"), replies)
+        self._buffer = buffer[at:]
+        _check_length(self._buffer)
+
     def _read_line(self, line: bytes, replies: list[Reply]) -> None:
-        found = _REPLY_LINE.match(line[:_LINE_OCTETS])
+        found = _REPLY_LINE.match(line)
         if found is None:
             shown = printable(line[:40])
             raise BrokenReply(f"this is no reply: {shown!r}")
@@ -84,6 +105,11 @@ class ReplyReader:
         if found.group(2) != b"-":
             replies.append(_reply(code, [text for _, text in lines]))
             lines.clear()
+
+
+def _check_length(line: bytes) -> None:
+    if len(line) > _LINE_OCTETS:
+        raise BrokenReply(f"a reply line of more than {_LINE_OCTETS} octets")
 
 
 def _reply(code: int, texts: list[str]) -> Reply:

@@ -87,6 +87,7 @@ _NO_RECIPIENT: Final = reply(554, "5.5.1", "No valid recipient was given")
 _NO_ARGUMENT: Final = reply(501, "5.5.4", "This command takes no argument")
 _HELLO_NAME: Final = reply(501, "5.5.4", "EHLO and HELO need one word: the name of the client")
 _NOT_ASCII: Final = reply(500, "5.5.2", "Commands must be in ASCII; SMTPUTF8 is not offered here")
+_NUL: Final = reply(500, "5.5.2", "A NUL octet has no place in a command")
 _LINE_TOO_LONG: Final = reply(500, "5.5.2", "Line too long")
 _TOO_MANY_RECIPIENTS: Final = reply(452, "4.5.3", "Too many recipients; send the rest in another message")
 _BARE: Final = reply(
@@ -104,6 +105,8 @@ _CONTENT_FAULTS: Final = {
 }
 # Of what is thrown away: a client that goes on for so long after its limit is cut off.
 _EXCESS: Final = 2
+# So much of a refused command is told to the journal.
+_SHOWN: Final = 80
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _HTTP: Final = (b"GET ", b"POST ", b"CONNECT ", b"HEAD ", b"PUT ")
 
@@ -112,8 +115,8 @@ class ServerSession:
     """One client's session."""
 
     __slots__ = (
-        "_asked", "_at", "_buffer", "_decoder", "_errors", "_hostname", "_idle", "_is_skipping",
-        "_limits", "_normalizes", "_output", "_recipients", "_seam", "phase",
+        "_asked", "_at", "_buffer", "_closing", "_decoder", "_errors", "_excess", "_hostname", "_idle",
+        "_is_skipping", "_limits", "_normalizes", "_output", "_recipients", "_seam", "phase",
     )  # fmt: skip
 
     def __init__(self, hostname: str, limits: SessionLimits, *, normalizes: bool = False) -> None:
@@ -128,7 +131,9 @@ class ServerSession:
         self._decoder: ContentDecoder | None = None
         self._recipients = 0
         self._errors = 0
+        self._excess = 0
         self._idle = 0
+        self._closing: Closing | None = None
         self._is_skipping = False
         self.phase = Phase.GREETED
 
@@ -141,7 +146,9 @@ class ServerSession:
             self.phase = Phase.CLOSED
 
     def receive(self, data: bytes) -> None:
-        """Take octets from the client."""
+        """Take octets from the client; what comes after the end is not kept."""
+        if self.phase is Phase.CLOSED:
+            return
         if self._normalizes:
             data = self._normalized(data)
         if self._at == len(self._buffer):
@@ -192,29 +199,51 @@ class ServerSession:
                 if isinstance(event, (Hello, Mail, Rcpt, Data)):
                     self._asked = event
                 return event
-        return None
+        closing, self._closing = self._closing, None
+        return closing
 
     def answer(self, reply: Reply) -> None:
         """Reply to the open question, and move on accordingly."""
         asked, self._asked = self._asked, None
         assert asked is not None, "answer() without a question"
         if isinstance(asked, Hello) and reply.is_positive:
-            if asked.extended:
-                reply = Reply(250, None, offer(self._hostname, self._limits.content_octets))
+            # RFC 5321 section 4.1.1.1: the answer begins with our name.
+            lines = (
+                offer(self._hostname, self._limits.content_octets) if asked.extended else (self._hostname,)
+            )
+            reply = Reply(250, None, lines)
             self.phase = Phase.READY
         elif reply.is_positive or reply.is_intermediate:
             self._move_on(asked)
         elif isinstance(asked, EndOfContent):
             self.phase = Phase.READY
-        else:
-            self._errors += 1
         self._output.append(encode(reply))
         if reply.code in (421, 521):
             # RFC 7504 section 3: 521 ends the session; 421 does (RFC 5321 section 3.8).
             self.phase = Phase.CLOSED
-        elif self._errors > self._limits.errors:
+            self._closing = Closing(violation=False)
+            return
+        if not (reply.is_positive or reply.is_intermediate):
+            self._blame(reply)
+        if self._is_too_much:
             self._output.append(encode(_TOO_MANY_ERRORS))
             self.phase = Phase.CLOSED
+            self._closing = Closing(violation=True)
+
+    def _blame(self, refusal: Reply) -> None:
+        """Count a refusal.
+
+        A client may bring more recipients than are taken (RFC 5321 section 4.5.3.1.10): it sends the rest
+        in another transaction. Only as many again are misconduct.
+        """
+        if refusal.code == 452:
+            self._excess += 1
+        else:
+            self._errors += 1
+
+    @property
+    def _is_too_much(self) -> bool:
+        return self._errors > self._limits.errors or self._excess > self._limits.recipients
 
     def _move_on(self, asked: Asked) -> None:
         match asked:
@@ -252,9 +281,9 @@ class ServerSession:
         if fault is None:
             self._asked = ended
         else:
-            self._errors += 1
             self.phase = Phase.READY
             self._output.append(encode(_CONTENT_FAULTS[fault]))
+            self._errors += 1
         return ended
 
     # --- Commands -------------------------------------------------------------------------------------
@@ -266,44 +295,46 @@ class ServerSession:
         if end < 0:
             return self._unfinished_line()
         self._at = end + 2
-        if self._is_skipping:
-            self._is_skipping = False
-            return self._refuse("(a line that was too long)", _LINE_TOO_LONG)
         line = buffer[at:end]
-        if len(line) + 2 > self._limits.command_octets:
-            return self._refuse(printable(line[:80]), _LINE_TOO_LONG)
         if b"\n" in line or b"\r" in line:
             return self._violate(_BARE)
+        if self._is_skipping or len(line) + 2 > self._limits.command_octets:
+            self._is_skipping = False
+            return self._refuse("(a line that is too long)", _LINE_TOO_LONG)
         return line
 
     def _unfinished_line(self) -> Closing | None:
+        """Look at what has come of a line; a client that ends lines with LF alone waits for us already."""
         buffer, at = self._buffer, self._at
         if buffer.find(b"\n", at) >= 0 or 0 <= buffer.find(b"\r", at) < len(buffer) - 1:
             return self._violate(_BARE)
-        if len(buffer) - at > self._limits.command_octets:
+        end = len(buffer) - (1 if buffer.endswith(b"\r") else 0)
+        if self._is_skipping or end - at + 2 > self._limits.command_octets:
             self._is_skipping = True
-            self._at = len(buffer) - (1 if buffer.endswith(b"\r") else 0)
+            self._at = end
         return None
 
     def _command(self, line: bytes) -> Question | None:
+        if b"\0" in line:
+            return self._refuse(line[:_SHOWN].decode("utf-8", "replace"), _NUL)
         verb, _, argument = line.partition(b" ")
         handler = _COMMANDS.get(verb.upper())
         if handler is None:
             if line.startswith(_HTTP):
                 return self._violate(_NOT_OURS)
-            return self._refuse(printable(line[:80]), _UNKNOWN)
+            return self._refuse(line[:_SHOWN].decode("utf-8", "replace"), _UNKNOWN)
         try:
             text = argument.decode("ascii")
         except UnicodeDecodeError:
-            return self._refuse(printable(line[:80]), _NOT_ASCII)
+            return self._refuse(line[:_SHOWN].decode("utf-8", "replace"), _NOT_ASCII)
         return handler(self, text)
 
     def _refuse(self, command: str, reply: Reply) -> Refused | Closing:
-        self._errors += 1
         self._output.append(encode(reply))
-        if self._errors > self._limits.errors:
+        self._blame(reply)
+        if self._is_too_much:
             return self._violate(_TOO_MANY_ERRORS)
-        return Refused(command, reply)
+        return Refused(printable(command[:_SHOWN].encode()), reply)
 
     def _violate(self, reply: Reply) -> Closing:
         self._output.append(encode(reply))
@@ -335,17 +366,17 @@ class ServerSession:
             wrong = _SEQUENCE[Phase.GREETED] if self.phase is Phase.GREETED else _NOT_ONE_SENDER
             return self._refuse("MAIL", wrong)
         mail = read_mail(text, octets_limit=self._limits.content_octets)
-        return self._refuse(f"MAIL {text[:80]}", mail) if isinstance(mail, Reply) else mail
+        return self._refuse(f"MAIL {text}", mail) if isinstance(mail, Reply) else mail
 
     def _rcpt(self, text: str) -> Question:
         if self.phase not in (Phase.SENDER, Phase.RECIPIENTS):
             return self._refuse("RCPT", _SEQUENCE[self.phase])
         rcpt = read_rcpt(text)
         if isinstance(rcpt, Reply):
-            return self._refuse(f"RCPT {text[:80]}", rcpt)
+            return self._refuse(f"RCPT {text}", rcpt)
         if self._recipients >= self._limits.recipients:
             # RFC 5321 section 4.5.3.1.10
-            return self._refuse(f"RCPT {text[:80]}", _TOO_MANY_RECIPIENTS)
+            return self._refuse(f"RCPT {text}", _TOO_MANY_RECIPIENTS)
         return rcpt
 
     def _data(self, text: str) -> Question:

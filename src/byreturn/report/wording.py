@@ -190,9 +190,12 @@ def cause_and_advice(line: ReportLine) -> tuple[str, str]:
 
 def finding(found: WeFound, limit: int) -> str:
     """Say what we ourselves found, where, and in which detail."""
+    words = FOUND[found.cause].finding
     where = _host_and_address(found.host, found.address)
-    details = ", ".join(part for part in (where, readable(found.detail, limit)) if part)
-    return f"We found: {FOUND[found.cause].finding}{f' ({details})' if details else ''}"
+    # What only says the same once more is no detail.
+    detail = "" if found.detail == words else readable(found.detail, limit)
+    details = ", ".join(part for part in (where, detail) if part)
+    return f"We found: {words}{f' ({details})' if details else ''}"
 
 
 def who_answered(said: PeerSaid) -> str:

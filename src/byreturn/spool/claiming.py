@@ -11,6 +11,8 @@ booked time.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from byreturn.mail import MINUTE, Booking, Consignment, Destination, Duration, Instant, Priority, QueueId
@@ -26,42 +28,69 @@ _DESTINATIONS: Final = 500
 
 
 class _Claim:
-    """One claim under way."""
+    """One claim under way: the room that is left in all, and at each destination."""
 
-    def __init__(self, connection: sqlite3.Connection, epoch: int, now: Instant, limit: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        epoch: int,
+        now: Instant,
+        limit: int,
+        left: Callable[[Destination], int],
+    ) -> None:
         self._connection = connection
         self._epoch = epoch
         self._now = now
+        self._left = left
+        self._taken: Counter[Destination] = Counter()
         self.room = limit
         self.booked: dict[QueueId, list[Booking]] = {}
 
-    def book(self, rows: list[tuple[QueueId, int]]) -> int:
-        """Book rows; return how many."""
-        count = 0
-        for message_id, ordinal in rows:
-            row = self._connection.execute(
-                SQL["book_recipient"],
-                (self._epoch, self._now + _BOOKED_FOR, self._now, message_id, ordinal),
-            ).fetchone()
-            if row is not None:
-                self.booked.setdefault(message_id, []).append(booking_from_row(row))
-                count += 1
-        self.room -= count
-        return count
+    def quota(self, destination: Destination) -> int:
+        """How many recipients a destination may still get."""
+        return self._left(destination) - self._taken[destination]
 
-    def book_at(self, destination: str, quota: int) -> bool:
-        """Book what is due at a destination; say whether more was due than the quota allowed."""
+    def book_reports(self) -> None:
+        """Book reports that are due, wherever they go, as far as the quotas let them."""
+        rows = self._connection.execute(SQL["due_reports"], (self._now, self.room)).fetchall()
+        for message_id, ordinal, destination in rows:
+            if self.quota(destination) > 0:
+                self._book(destination, [(message_id, ordinal)])
+
+    def book_at(self, destination: Destination, quota: int) -> bool:
+        """Book what is due at a destination; say whether more was due than there was room for."""
         for priority in Priority:
             wanted = min(quota, self.room)
             rows = self._connection.execute(
                 SQL["due_recipients"], (destination, priority, self._now, wanted + 1)
             ).fetchall()
-            quota -= self.book(rows[:wanted])
+            quota -= self._book(destination, rows[:wanted])
             if len(rows) > wanted:
                 return True
         return False
 
-    def reset_due(self, destination: str, failures: int) -> None:
+    def _book(self, destination: Destination, rows: list[tuple[QueueId, int]]) -> int:
+        for message_id, ordinal in rows:
+            row = self._connection.execute(
+                SQL["book_recipient"],
+                (self._epoch, self._now + _BOOKED_FOR, self._now, message_id, ordinal),
+            ).fetchone()
+            self.booked.setdefault(message_id, []).append(booking_from_row(row))
+        self.room -= len(rows)
+        self._taken[destination] += len(rows)
+        return len(rows)
+
+    def book_probe(self, destination: Destination) -> None:
+        """Book one recipient of a failing destination; the next probe is booked with it."""
+        before = self.room
+        self.book_at(destination, 1)
+        if self.room < before:
+            due_at = self._now + _PROBE_BOOKED_FOR
+            self._connection.execute(SQL["book_probe"], (destination, due_at))
+        else:
+            self.reset_due(destination, is_failing=True)
+
+    def reset_due(self, destination: Destination, *, is_failing: bool) -> None:
         """Nothing is due there any more: it is due with the next of its rows, or forgotten.
 
         A failing destination at which nobody waits counts as alive until the opposite is known.
@@ -74,7 +103,7 @@ class _Claim:
         if known:
             self._connection.execute(SQL["destination_due_at"], (destination, min(known)))
             return
-        if failures:
+        if is_failing:
             self._connection.execute(SQL["destination_lives"], (destination, self._now, self._now))
         self._connection.execute(SQL["forget_destination"], (destination,))
 
@@ -89,22 +118,23 @@ def claim(
     default_quota: int,
 ) -> Claimed:
     """Book what is due; see `ports.Spool.claim`."""
-    under_way = _Claim(connection, epoch, now, limit)
-    under_way.book(connection.execute(SQL["due_reports"], (now, limit)).fetchall())
-    has_more = False
-    for name, failures in connection.execute(SQL["due_destinations"], (now, _DESTINATIONS)).fetchall():
+    under_way = _Claim(connection, epoch, now, limit, lambda name: quotas.get(name, default_quota))
+    under_way.book_reports()
+    due = connection.execute(SQL["due_destinations"], (now, _DESTINATIONS + 1)).fetchall()
+    has_more = len(due) > _DESTINATIONS
+    for name, failures in due[:_DESTINATIONS]:
         if under_way.room <= 0:
             has_more = True
             break
-        quota = quotas.get(name, default_quota)
+        quota = under_way.quota(name)
         if quota <= 0:
             has_more = True
         elif failures:
-            _book_probe(connection, under_way, name, now)
+            under_way.book_probe(name)
         elif under_way.book_at(name, quota):
             has_more = True
         else:
-            under_way.reset_due(name, failures)
+            under_way.reset_due(name, is_failing=False)
     consignments = tuple(
         Consignment(
             message_from_row(connection.execute(SQL["get_message"], (message_id,)).fetchone()),
@@ -112,14 +142,9 @@ def claim(
         )
         for message_id, bookings in under_way.booked.items()
     )
-    next_due_at = connection.execute(SQL["next_destination_due"], (now,)).fetchone()[0]
+    # Whoever found nothing among the first of many destinations asks again at once: these are out of the way.
+    is_cut_short = len(due) > _DESTINATIONS and not consignments
+    next_due_at = (
+        now if is_cut_short else connection.execute(SQL["next_destination_due"], (now,)).fetchone()[0]
+    )
     return Claimed(consignments, has_more, next_due_at)
-
-
-def _book_probe(connection: sqlite3.Connection, under_way: _Claim, name: str, now: Instant) -> None:
-    before = under_way.room
-    under_way.book_at(name, 1)
-    if under_way.room < before:
-        connection.execute(SQL["destination_due_at"], (name, now + _PROBE_BOOKED_FOR))
-    else:
-        under_way.reset_due(name, 1)

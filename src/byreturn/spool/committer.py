@@ -124,8 +124,8 @@ class Committer:
         connection = self._connection
         try:
             results = [operation.work(connection) for operation in group]
-        except sqlite3.Error as error:
-            connection.execute("ROLLBACK")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this operation's fault alone
+            self._roll_back()
             if len(group) == 1:
                 self._finish(group, [_fault_of(error)])
             else:
@@ -145,6 +145,7 @@ class Committer:
                 return False
             self._locked_since = None
             group = self._take_group()
+            self._busy_since = now
             self._finish(group, [_fault_of(error)] * len(group))
             return False
         self._locked_since = None
@@ -183,11 +184,15 @@ class Committer:
         # COMMIT POINT: what the group holds is promised from here on, and not before.
         self._worker.submit(work, done)
 
+    def _roll_back(self) -> None:
+        # On a full disk SQLite has rolled back already.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
     def _commit_failed(self, group: list[_Operation], error: Exception) -> None:
         if isinstance(error, sqlite3.Error) and _code(error) in _FULL:
             # The log could not grow: its last frame, which makes the commit, was never written.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             self._finish(group, [_fault_of(error)] * len(group))
             return
         self._broken = f"the commit failed: {error}"
@@ -213,7 +218,9 @@ def _code(error: sqlite3.Error) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def _fault_of(error: sqlite3.Error) -> SpoolFault:
+def _fault_of(error: Exception) -> SpoolFault:
+    if not isinstance(error, sqlite3.Error):
+        return SpoolFault(f"bug: {error!r}")
     code = _code(error)
     if code in _FULL:
         return SpoolFault("no room left for the database", is_full=True)

@@ -27,21 +27,20 @@ class Purged(Struct, frozen=True):
 
 def purge(connection: sqlite3.Connection, now: Instant, limit: int, keeping: Keeping) -> Purged:
     """Forget what is past its keeping, at most `limit` contents and `limit` messages at a time."""
-    contents = connection.execute(SQL["expired_contents"], (now, limit)).fetchall()
+    gone = dict.fromkeys(row[0] for row in connection.execute(SQL["expired_contents"], (now, limit)))
     excess = connection.execute(SQL["kept_octets"]).fetchone()[0] - keeping.content_octets
-    if excess > 0:
-        for message_id, size in connection.execute(SQL["oldest_kept"], (limit,)).fetchall():
-            if excess <= 0:
-                break
-            contents.append((message_id,))
-            excess -= size
+    for message_id, size in connection.execute(SQL["oldest_kept"], (limit,)).fetchall():
+        if excess <= 0:
+            break
+        gone[message_id] = None
+        excess -= size
     old = connection.execute(SQL["old_messages"], (first_id_at(now - keeping.history), limit)).fetchall()
-    messages = [row[0] for row in contents] + [row[0] for row in old]
+    gone.update(dict.fromkeys(row[0] for row in old))
     files: list[QueueId] = []
-    for message_id in messages:
+    for message_id in gone:
         row = connection.execute(SQL["drop_content"], (message_id,)).fetchone()
         if row is not None and row[0]:
             files.append(message_id)
     for name in ("forget_message", "forget_recipients", "forget_attempts", "forget_owed"):
         connection.executemany(SQL[name], old)
-    return Purged(len(messages), tuple(files))
+    return Purged(len(gone), tuple(files))

@@ -9,6 +9,7 @@ seconds; an attempt that was interrupted is written down as such; a third interr
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -38,16 +39,25 @@ class Lock:
     """The folder's lock: held as long as the process lives, and by nobody else."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "lock"
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = folder / "lock"
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SpoolRefused(_not_ours(path, error)) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        except OSError as error:
+            owner = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip()
             os.close(self._descriptor)
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise SpoolRefused(
+                    f"{path}: {error.strerror}. Without a lock two servers could send the same mail, so this "
+                    "one did not start. Put the data folder on a local file system that has locks."
+                ) from None
             raise SpoolRefused(
-                f"{folder} is in use by process {owner}. Two servers on one spool would send mail twice, "
-                "so this one did not start. Stop the other one, or give this one a data folder of its own."
+                f"{folder} is in use by process {owner if owner.isdecimal() else 'unknown'}. Two servers on one "
+                "spool would send mail twice, so this one did not start. Stop the other one, or give this one "
+                "a data folder of its own."
             ) from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -74,20 +84,32 @@ def prepare_folder(folder: Path) -> None:
             os.fsync(descriptor)
             os.close(descriptor)
     except OSError as error:
-        raise SpoolRefused(
-            f"{folder}: {error.strerror}. Without its data folder the server cannot keep mail, so it did not "
-            "start. Make the folder, or let the server's user write to it."
-        ) from None
+        raise SpoolRefused(_not_ours(folder, error)) from None
+
+
+def _not_ours(path: Path, error: OSError) -> str:
+    return (
+        f"{path}: {error.strerror}. Without its data folder the server cannot keep mail, so it did not "
+        "start. Make the folder, or let the server's user write to it."
+    )
 
 
 def open_spool(folder: Path, now: Instant) -> OpenSpool:
     """Open, check, migrate and recover. The caller holds the lock."""
     path = folder / DATABASE_NAME
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise SpoolRefused(_not_ours(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES))))
+    connection: sqlite3.Connection | None = None
     try:
         connection = connect(path)
         _prepare(connection, path)
         opened = _recover(connection, now)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.Error, SpoolRefused) as error:
+        # Whoever is refused keeps nothing, so that it can be put right and tried again.
+        if isinstance(connection, sqlite3.Connection):
+            connection.close()
+        if isinstance(error, SpoolRefused):
+            raise
         raise SpoolRefused(_unusable(path, str(error))) from None
     return OpenSpool(connection, opened)
 
@@ -95,7 +117,7 @@ def open_spool(folder: Path, now: Instant) -> OpenSpool:
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a connection of our kind; statements may come from another thread, one at a time."""
     connection = sqlite3.connect(
-        f"file:{path}{'?mode=ro' if read_only else ''}",
+        f"{path.absolute().as_uri()}{'?mode=ro' if read_only else ''}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
@@ -160,6 +182,11 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             "Nothing was touched. Start the newer version again; going back needs a backup from before."
         )
     for step in range(version, SCHEMA_VERSION):
+        if step not in MIGRATIONS:
+            raise SpoolRefused(
+                f"{path} has schema {version}, from which this ByReturn knows no way to its own, "
+                f"{SCHEMA_VERSION}. Nothing was touched. Start a version in between once, then this one."
+            )
         connection.execute("BEGIN IMMEDIATE")
         for statement in MIGRATIONS[step].split(";\n"):
             if statement.strip():

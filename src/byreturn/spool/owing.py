@@ -30,9 +30,10 @@ def owed_due(connection: sqlite3.Connection, now: Instant, limit: int) -> OwedDu
 
 def take_owed(connection: sqlite3.Connection, message_id: QueueId, now: Instant) -> OwedReport | None:
     """Read what a report must say; see `ports.Spool.take_owed`."""
-    rows = connection.execute(SQL["owed_lines"], (message_id, now)).fetchall()
-    if not rows:
+    due_at = connection.execute(SQL["next_report_due"], (message_id,)).fetchone()[0]
+    if due_at is None or due_at > now:
         return None
+    rows = connection.execute(SQL["owed_lines"], (message_id, now)).fetchall()
     message = connection.execute(SQL["get_message"], (message_id,)).fetchone()
     thread = connection.execute(SQL["thread"], (message_id,)).fetchall()
     return OwedReport(

@@ -33,9 +33,9 @@ INSERT INTO content (message_id, octets, size) VALUES (?, ?, ?);
 SELECT octets, size FROM content WHERE message_id = ?;
 
 -- name: wait_at_destination
--- A recipient of a living destination waits: the destination is due no later than it.
+-- A recipient waits: its destination is due no later than it; a failing one not before its probe is.
 INSERT INTO destination (name, due_at) VALUES (?1, ?2)
-ON CONFLICT (name) DO UPDATE SET due_at = min(due_at, ?2) WHERE failures = 0;
+ON CONFLICT (name) DO UPDATE SET due_at = min(due_at, max(?2, coalesce(probe_at, 0)));
 
 -- name: settle_recipient
 -- The fence is the condition: a row that does not match belongs to somebody else now.
@@ -48,23 +48,22 @@ INSERT INTO attempt (message_id, ordinal, number, began_at, ended_at, event, fin
 VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: destination_fails
-INSERT INTO destination (name, due_at, failures, failing_since, found_at, finding)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO destination (name, due_at, probe_at, failures, failing_since, found_at, finding)
+VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (name) DO UPDATE
-SET due_at = ?2, failures = ?3, failing_since = ?4, found_at = ?5, finding = ?6;
+SET due_at = ?2, probe_at = ?2, failures = ?3, failing_since = ?4, found_at = ?5, finding = ?6;
 
 -- name: destination_lives
-UPDATE destination SET due_at = ?2, failures = 0, failing_since = NULL, found_at = ?3, finding = NULL
+UPDATE destination SET due_at = ?2, probe_at = NULL, failures = 0, failing_since = NULL, found_at = ?3,
+    finding = NULL
 WHERE name = ?1;
 
 -- name: somebody_unheard
 SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND first_outcome_at IS NULL);
 
--- name: is_open
-SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND state < 4);
-
--- name: any_not_delivered
-SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND state != 4);
+-- name: standing
+-- Is a recipient still on its way; did one come to another end than delivery.
+SELECT max(state < 4), max(state != 4) FROM recipient WHERE message_id = ?;
 
 -- name: reports_so_far
 SELECT count(*) FROM message WHERE about = ?;
@@ -93,7 +92,7 @@ UPDATE content SET keep_until = ?2 WHERE message_id = ?1;
 
 -- name: due_reports
 -- Reports that wait, at destinations that are not failing: they go before everything else.
-SELECT message_id, ordinal FROM recipient
+SELECT message_id, ordinal, destination FROM recipient
 WHERE state = 0 AND priority = 0 AND due_at <= ?1
     AND NOT EXISTS (SELECT 1 FROM destination WHERE name = recipient.destination AND failures > 0)
 ORDER BY due_at LIMIT ?2;
@@ -106,7 +105,9 @@ SELECT message_id, ordinal FROM recipient
 WHERE state = 0 AND destination = ? AND priority = ? AND due_at <= ? ORDER BY due_at LIMIT ?;
 
 -- name: book_recipient
-UPDATE recipient SET state = 1, epoch = ?1, attempts = attempts + 1, due_at = ?2, changed_at = ?3
+-- A first attempt that is interrupted is due at once, a later one at its booked time.
+UPDATE recipient SET state = 1, epoch = ?1, attempts = attempts + 1, changed_at = ?3,
+    due_at = CASE attempts WHEN 0 THEN ?3 ELSE ?2 END
 WHERE message_id = ?4 AND ordinal = ?5 AND state = 0
 RETURNING message_id, ordinal, address, given, destination, notify, orcpt, attempts;
 
@@ -115,6 +116,9 @@ SELECT min(due_at) FROM recipient WHERE state = 0 AND destination = ? AND priori
 
 -- name: destination_due_at
 UPDATE destination SET due_at = ?2 WHERE name = ?1;
+
+-- name: book_probe
+UPDATE destination SET due_at = ?2, probe_at = ?2 WHERE name = ?1;
 
 -- name: forget_destination
 DELETE FROM destination WHERE name = ? AND failures = 0;
@@ -171,7 +175,8 @@ UPDATE recipient SET state = 6, due_at = NULL, changed_at = ?1, finding = ?2,
 WHERE message_id = ?3 AND ordinal = ?4 AND state = 0;
 
 -- name: probe_now
-UPDATE destination SET due_at = min(due_at, ?2) WHERE name = ?1;
+UPDATE destination SET due_at = min(due_at, ?2), probe_at = min(probe_at, ?2)
+WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE destination = ?1 AND state = 1);
 
 -- name: next_expiry
 SELECT min(expires_at) FROM recipient WHERE state = 0 AND expires_at > ?;

@@ -71,6 +71,7 @@ LEFT JOIN destination AS d ON d.name = r.destination AND d.failures > 0
 WHERE m.id = ?1 ORDER BY r.ordinal LIMIT ?2;
 
 -- name: attempts
+-- What each attempt found, for the recipients below an ordinal.
 SELECT ordinal, number, began_at, ended_at, event, finding FROM attempt
 WHERE message_id = ?1 AND ordinal < ?2 ORDER BY ordinal, number LIMIT ?3;
 

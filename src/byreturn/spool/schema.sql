@@ -56,18 +56,22 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_due ON recipient (destination, priority, due_at) WHERE state = 0;
 CREATE INDEX recipient_report_due ON recipient (due_at) WHERE state = 0 AND priority = 0;
 CREATE INDEX recipient_expiry ON recipient (expires_at) WHERE state = 0;
-CREATE INDEX recipient_in_flight ON recipient (epoch) WHERE state = 1;
+CREATE INDEX recipient_in_flight ON recipient (destination) WHERE state = 1;
+CREATE INDEX recipient_stopped ON recipient (state) WHERE state IN (2, 3);
 
 -- A destination that has waiting recipients or is failing. failures = 0: it is alive, and due_at is when
--- the first of its recipients is due. Otherwise due_at is when to probe, for all who wait.
+-- the first of its recipients is due. Otherwise probe_at is when to probe for all who wait, and due_at when
+-- there is also somebody to probe with.
 CREATE TABLE destination (
     name          TEXT PRIMARY KEY,
     due_at        INTEGER NOT NULL,
     failures      INTEGER NOT NULL DEFAULT 0,
     failing_since INTEGER,
+    probe_at      INTEGER,
     found_at      INTEGER,                      -- when the last probe ended
     finding       TEXT,
-    CHECK ((failures = 0) = (failing_since IS NULL))
+    CHECK ((failures = 0) = (failing_since IS NULL)),
+    CHECK ((failures = 0) = (probe_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX destination_due ON destination (due_at);

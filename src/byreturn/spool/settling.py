@@ -13,8 +13,6 @@ from byreturn.mail import Action, Duration, Instant, Notify, QueueId, reverse_pa
 from byreturn.policy import (
     InFlight,
     RanOutOfTime,
-    Relayed,
-    Stored,
     Waiting,
     advance,
     owed_for,
@@ -52,9 +50,9 @@ def settle(
     lost: list[tuple[QueueId, int]] = []
     touched: dict[QueueId, int] = {}
     for settling in settlings:
-        if not _settle_one(connection, settling, now, gather=gather, files=files):
+        if not _settle_one(connection, settling, now, gather=gather):
             lost.append((settling.message_id, settling.ordinal))
-        elif not _is_simple(settling):
+        else:
             touched[settling.message_id] = settling.recipient_count
     for one in news:
         _hear(connection, one, now)
@@ -71,22 +69,12 @@ def settle(
     return Settled(tuple(lost), tuple(owed)), files
 
 
-def _is_simple(settling: Settling) -> bool:
-    """Whether all is said and done: a lone recipient, delivered, and nobody wants to hear of it."""
-    return (
-        settling.recipient_count == 1
-        and settling.owed is None
-        and isinstance(settling.event, (Relayed, Stored))
-    )
-
-
 def _settle_one(
     connection: sqlite3.Connection,
     settling: Settling,
     now: Instant,
     *,
     gather: Duration,
-    files: list[QueueId],
 ) -> bool:
     event, fence = settling.event, settling.fence
     after = advance(InFlight(fence), event)
@@ -109,12 +97,9 @@ def _settle_one(
         if settling.delay_notice_at is not None:
             execute(_OWE, (*where, Action.DELAYED, settling.delay_notice_at, now))
         return True
-    if fence.attempt > 1:
-        execute(SQL["drop_delay_notice"], where)
+    execute(SQL["drop_delay_notice"], where)
     if settling.owed is not None:
         owe(connection, settling.message_id, settling.ordinal, settling.owed, now, gather=gather)
-    elif _is_simple(settling):
-        _drop_content(connection, settling.message_id, files)
     return True
 
 
@@ -166,11 +151,13 @@ def _review(
         # Everybody has been heard: the first report waits for nothing any more.
         connection.execute(SQL["hurry_reports"], (message_id, now))
         due_at = _one(connection, SQL["next_report_due"], message_id)
-    if not _one(connection, SQL["is_open"], message_id):
-        if due_at is None and not _one(connection, SQL["any_not_delivered"], message_id):
-            _drop_content(connection, message_id, files)
-        else:
-            connection.execute(SQL["keep_content_until"], (message_id, now + keep_content))
+    is_open, is_any_undelivered = connection.execute(SQL["standing"], (message_id,)).fetchone()
+    if is_open:
+        return due_at
+    if due_at is None and not is_any_undelivered:
+        _drop_content(connection, message_id, files)
+    else:
+        connection.execute(SQL["keep_content_until"], (message_id, now + keep_content))
     return due_at
 
 

@@ -89,7 +89,11 @@ class SqliteSpool:
         self._quota = settings.quota
         self._reserve = settings.reserve_octets
         self._lock = Lock(folder)
-        self._writer, self.opened = open_spool(folder, clock.now())
+        try:
+            self._writer, self.opened = open_spool(folder, clock.now())
+        except BaseException:
+            self._lock.release()
+            raise
         self._reader = connect(folder / DATABASE_NAME)
         self._reader.execute("PRAGMA query_only = ON")
         self._carrier = connect(folder / DATABASE_NAME)
@@ -144,7 +148,6 @@ class SqliteSpool:
             lambda connection: settle(connection, settlings, news, now, gather=gather, keep_content=keep),
             finish,
             rows=2 * len(settlings) + len(news),
-            goes_first=any(one.owed is not None for one in settlings),
         )
 
     def claim(
