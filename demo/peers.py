@@ -46,6 +46,7 @@ _LEDGER_LIMIT: Final = 500_000
 _LINE_LIMIT: Final = 64 * 1024
 _END: Final = b"\r\n.\r\n"
 _PATIENCE: Final = 10.0
+_EARLY_PAUSE: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,9 +162,11 @@ class _Wire:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
+        self._output = bytearray()
 
     async def more(self) -> None:
         """Wait for octets."""
+        await self.flush()
         data = await self._reader.read(256 * 1024)
         if not data:
             raise _Gone
@@ -196,6 +199,8 @@ class _Wire:
                 raise _Silence
             if said:
                 await self.send(_octets(said), 0)
+                # Nothing is read meanwhile, so that a large content is still on its way when this is heard.
+                await self.wait(_EARLY_PAUSE)
                 while True:
                     buffer.clear()
                     await self.more()
@@ -207,15 +212,28 @@ class _Wire:
             await self.more()
 
     async def send(self, octets: bytes, slow: float) -> None:
-        """Write: at once, or octet by octet."""
+        """Write: octet by octet, or at once, when all commands that were sent together are answered."""
         if not slow:
-            self._writer.write(octets)
-        else:
-            for at in range(len(octets)):
-                self._writer.write(octets[at : at + 1])
-                await self._writer.drain()
-                await asyncio.sleep(slow)  # noqa: TID251 - a real peer on a real socket
-        await self._writer.drain()
+            # RFC 2920 section 3.2: the replies to a group of commands go out together.
+            self._output += octets
+            return
+        await self.flush()
+        for at in range(len(octets)):
+            self._writer.write(octets[at : at + 1])
+            await self._writer.drain()
+            await asyncio.sleep(slow)  # noqa: TID251 - a real peer on a real socket
+
+    async def wait(self, seconds: float) -> None:
+        """Let the client wait for the next reply; what was said before it has by then."""
+        await self.flush()
+        await asyncio.sleep(seconds)  # noqa: TID251 - a real peer on a real socket
+
+    async def flush(self) -> None:
+        """Let the client hear what was said."""
+        if self._output:
+            self._writer.write(bytes(self._output))
+            self._output.clear()
+            await self._writer.drain()
 
     async def stare(self) -> None:
         """Read into nothing until the client has had enough."""
@@ -360,7 +378,10 @@ class MoodyPeer:
     async def _attend(self, wire: _Wire) -> None:
         rude = False
         try:
-            await self._session(wire)
+            try:
+                await self._session(wire)
+            finally:
+                await wire.flush()
         except _Silence:
             self._note(wire.number, "-", "silent")
             if wire.progress == _ORDER["data"]:
@@ -492,7 +513,7 @@ class MoodyPeer:
             await self._reply(wire, "dot", text)
             return
         if (delay := mood.delays.get("dot", 0)) > 0:
-            await asyncio.sleep(delay)  # noqa: TID251 - a real peer on a real socket
+            await wire.wait(delay)
         taken = Received(
             reverse_path=transaction.reverse_path,
             recipients=tuple(transaction.recipients),
@@ -527,7 +548,7 @@ class MoodyPeer:
     async def _reply(self, wire: _Wire, phase: Phase, text: str, *, is_delayed: bool = False) -> None:
         mood = self.mood
         if not is_delayed and (delay := mood.delays.get(phase, 0)) > 0:
-            await asyncio.sleep(delay)  # noqa: TID251 - a real peer on a real socket
+            await wire.wait(delay)
         self._be_silent_from(_ORDER[phase] - 1, wire)
         wire.progress = _ORDER[phase]
         await self._say(wire, text, mood.extra_replies.get(phase, ""))

@@ -762,6 +762,18 @@ def test_who_comes_when_the_probe_is_overdue_is_the_probe(box: Box) -> None:
     assert box.claimed() == []
 
 
+def test_who_was_interrupted_is_the_probe_when_that_is_overdue(box: Box) -> None:
+    # As above, but whoever comes was in flight when the server died.
+    due_at = make_failing(box)
+    box.waiting(EVE, due_at=due_at + 2 * HOUR)
+    box.clock.run_until(due_at)
+    assert box.claim().consignments == ()
+    box.booked(MALLORY)
+    box.crash()
+    box.clock.advance(2 * SECOND)
+    assert box.claimed() == [MALLORY]
+
+
 def test_a_failing_destination_holds_up_nobody_else(box: Box) -> None:
     make_failing(box)
     box.waiting(EVE, BOB, MALLORY, CAROL)
@@ -1697,7 +1709,8 @@ def test_dying_at_an_expiry(box: Box, is_kept: bool) -> None:
     box.die_at_the_commit(is_kept=is_kept)
     assert told == []
     assert actions(box, mail) == ({EVE: Action.FAILED} if is_kept else {})
-    assert box.expire() == Expiry(0, (), () if is_kept else (DEAD,), None)
+    expiry = box.expire()
+    assert (expiry.expired, len(expiry.probe)) == (0, 0 if is_kept else 1)
 
 
 @KEPT_OR_NOT

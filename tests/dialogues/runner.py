@@ -365,7 +365,7 @@ class ClientLine:
 
     def hang_up(self) -> None:
         """The peer hangs up; a session that held something back tells it now."""
-        tell = getattr(self.session, "ended", list)
+        tell = self.session.release
         self.events.extend(self._words(event) for event in tell())
 
     def event(self) -> str | None:

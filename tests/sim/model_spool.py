@@ -870,22 +870,22 @@ class ModelSpool:
             if content.keep_until is not None
         )
         excess = sum(size for _, _, size in kept) - settings.keep_octets
-        gone = 0
+        gone: set[QueueId] = set()
         for keep_until, message_id, size in kept:
-            if message_id not in disk.owed and gone < limit and (keep_until <= now or excess > 0):
+            if message_id not in disk.owed and len(gone) < limit and (keep_until <= now or excess > 0):
                 del disk.contents[message_id]
                 excess -= size
-                gone += 1
+                gone.add(message_id)
         old = [
             message_id
             for message_id in sorted(disk.messages)
             if message_id < first_id_at(now - settings.keep_history)
             and message_id not in disk.queue
             and message_id not in disk.owed
-        ]
-        for message_id in old[:limit]:
+        ][:limit]
+        for message_id in old:
             self._forget(message_id)
-        return gone + len(old[:limit])
+        return len(gone.union(old))
 
     def _forget(self, message_id: QueueId) -> None:
         disk = self.disk

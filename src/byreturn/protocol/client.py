@@ -4,14 +4,16 @@
                            ^                 '-- nobody accepted, or refused: RSET --'
 
 Where the peer offers PIPELINING, MAIL, every RCPT and DATA go out in one write. Which command a reply
-answers is known from a queue of expectations, and each recipient's reply comes out as an event the moment
-it is read: a refusal is known then, whatever the peer does later.
+answers is known from a queue of expectations. A peer that says one reply too many, or swallows one, shifts
+all that follow, and the refusal of one recipient would be credited to another; what the reply to DATA is
+tells. So the replies of a pipelined group are held until DATA is answered, but not longer than the host of
+this session likes to wait: a peer that has refused somebody and then falls silent is believed. Without
+PIPELINING there is nothing to shift.
 
     receive(octets) -> events ... begin(transaction) ... content(piece)* end_content() ... take_output()
+    release() -> the events that are held
 
 Fails: a dialogue that makes no sense gives one Broken event, after which nothing the peer says is believed.
-A peer that slips an extra reply into a pipelined group cannot be told from an honest one before DATA is
-answered; there it is caught, because only 354 or a refusal may stand there.
 """
 
 from __future__ import annotations
@@ -163,8 +165,20 @@ class ClientSession:
     """One connection to a next hop."""
 
     __slots__ = (
-        "_accepted", "_encoder", "_expected", "_hello", "_is_broken", "_is_sending", "_mail_refused",
-        "_next_rcpt", "_output", "_reader", "_transaction", "extensions", "rcpt_index",
+        "_accepted",
+        "_encoder",
+        "_expected",
+        "_held",
+        "_hello",
+        "_is_broken",
+        "_is_sending",
+        "_mail_refused",
+        "_next_rcpt",
+        "_output",
+        "_reader",
+        "_transaction",
+        "extensions",
+        "rcpt_index",
     )  # fmt: skip
 
     def __init__(self, hello: str) -> None:
@@ -174,6 +188,7 @@ class ClientSession:
         self._expected: deque[_Expected] = deque((_Expected.GREETING,))
         self._transaction: Transaction | None = None
         self._encoder = ContentEncoder()
+        self._held: list[ClientEvent] = []
         self._accepted = 0
         self._next_rcpt = 0
         self._mail_refused = False
@@ -284,8 +299,22 @@ class ClientSession:
             events.append(self._break(str(broken)))
         return events
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether replies are held until DATA is answered."""
+        return bool(self._held)
+
+    def release(self) -> list[ClientEvent]:
+        """Believe what was said, though the group has not come to its end."""
+        held, self._held = self._held, []
+        return held
+
+    def _credit(self, event: ClientEvent, events: list[ClientEvent]) -> None:
+        (self._held if self.extensions.pipelining else events).append(event)
+
     def _break(self, why: str) -> Broken:
         self._is_broken = True
+        self._held.clear()
         return Broken(why)
 
     def _read(self, reply: Reply, events: list[ClientEvent]) -> None:
@@ -293,8 +322,12 @@ class ClientSession:
             self._read_unexpected(reply, events)
             return
         expected = self._expected.popleft()
+        if reply.is_intermediate and expected is not _Expected.DATA:
+            events.append(self._break(f"a reply that wants more, where there is no more: {reply}"))
+            return
         if reply.code == 421 and expected is not _Expected.END and expected is not _Expected.RCPT:
             self._is_broken = True
+            events.extend(self.release())
             events.append(HangingUp(_PHASES[expected], reply))
             return
         match expected:
@@ -310,12 +343,11 @@ class ClientSession:
                 self._read_data(reply, events)
             case _Expected.END:
                 events.append(ContentAnswered(reply, early=False))
-                self._end_transaction(events)
+                self._end_transaction(reply, events)
             case _Expected.VOID:
                 self._reset()
             case _Expected.RSET:
-                self._transaction = None
-                events.append(TransactionOver())
+                self._read_reset(reply, events)
 
     def _read_unexpected(self, reply: Reply, events: list[ClientEvent]) -> None:
         self._is_broken = True
@@ -350,7 +382,7 @@ class ClientSession:
     def _read_mail(self, reply: Reply, events: list[ClientEvent]) -> None:
         if not reply.is_positive:
             self._mail_refused = True
-            events.append(TransactionRefused(Phase.MAIL, reply))
+            self._credit(TransactionRefused(Phase.MAIL, reply), events)
             if not self.extensions.pipelining:
                 self._reset()
         elif not self.extensions.pipelining:
@@ -360,9 +392,10 @@ class ClientSession:
         assert self._transaction is not None
         index, self.rcpt_index = self.rcpt_index, self.rcpt_index + 1
         if not self._mail_refused:
-            events.append(RecipientAnswered(index, reply))
+            self._credit(RecipientAnswered(index, reply), events)
         if reply.code == 421:
             self._is_broken = True
+            events.extend(self.release())
             events.append(HangingUp(Phase.RCPT, reply))
             return
         if reply.is_positive:
@@ -380,6 +413,7 @@ class ClientSession:
         if reply.is_positive:
             events.append(self._break(f"a reply to DATA that is neither 354 nor a refusal: {reply}"))
         elif reply.is_intermediate:
+            events.extend(self.release())
             if self._accepted and not self._mail_refused:
                 self._is_sending = True
                 events.append(SendContent())
@@ -389,16 +423,31 @@ class ClientSession:
                 self._expected.append(_Expected.VOID)
         else:
             if self._accepted and not self._mail_refused:
-                events.append(TransactionRefused(Phase.DATA, reply))
+                # Somebody was accepted and DATA is refused all the same: that may be a shifted reply to RCPT.
+                # What RSET is answered tells.
+                self._credit(TransactionRefused(Phase.DATA, reply), events)
+            else:
+                events.extend(self.release())
             self._reset()
+
+    def _read_reset(self, reply: Reply, events: list[ClientEvent]) -> None:
+        if not reply.is_positive:
+            events.append(self._break(f"a reply to RSET that is no 250: {reply}"))
+            return
+        self._transaction = None
+        events.extend(self.release())
+        events.append(TransactionOver())
 
     def _reset(self) -> None:
         self._output.append(b"RSET\r\n")
         self._expected.append(_Expected.RSET)
 
-    def _end_transaction(self, events: list[ClientEvent]) -> None:
+    def _end_transaction(self, reply: Reply, events: list[ClientEvent]) -> None:
         self._transaction = None
-        if self._reader.is_clean:
+        if reply.code == 421:
+            self._is_broken = True
+            events.append(HangingUp(Phase.END_OF_CONTENT, reply))
+        elif self._reader.is_clean:
             events.append(TransactionOver())
         else:
             events.append(self._break("more was said than was asked"))

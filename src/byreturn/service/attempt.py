@@ -311,8 +311,12 @@ class Attempt:
 
     def _on_over(self) -> None:
         """The transaction is over: send the rest in another one, or give the connection back."""
+        connection = self._connection
+        assert connection is not None
         if self._next:
-            self._begin()
+            if connection.is_ready:
+                self._begin()
+            # Otherwise more was said in the same breath; that event follows, and speaks for the rest.
         else:
             assert not self.batch.left, "a transaction ended without an answer for everybody"
             self._finish()

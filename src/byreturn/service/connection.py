@@ -16,11 +16,14 @@ from typing import Protocol
 from msgspec import Struct
 
 from byreturn.mail import MINUTE, SECOND, Cause, Duration, Instant, Phase, WeFound
-from byreturn.ports import Clock, ContentReader, Stream
+from byreturn.ports import Clock, ContentReader, Stream, Timer
 from byreturn.protocol import Broken, ClientEvent, ClientPhase, ClientSession, Transaction
 from byreturn.service.watch import Watch
 
 _PIECE = 64 * 1024
+# A group's replies are held so long for the one to DATA: longer than any honest peer pauses between them, and
+# nothing beside the second in which a report gathers.
+_HUSH: Duration = 25
 _PHASES = {
     ClientPhase.GREETING: Phase.GREETING,
     ClientPhase.HELLO: Phase.HELLO,
@@ -99,6 +102,7 @@ class Connection:
         self._session = ClientSession(hello)
         self._reader: ContentReader | None = None
         self._watch = Watch(clock, self._on_silence)
+        self._hush: Timer | None = None
         self._transaction_until: Instant | None = None
         self._is_open = True
         stream.use(self)
@@ -113,6 +117,11 @@ class Connection:
     def is_open(self) -> bool:
         """Whether it can still be used."""
         return self._is_open
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a transaction may begin: a peer may have said more than it was asked."""
+        return self._is_open and self._session.phase is ClientPhase.READY
 
     # --- Driving --------------------------------------------------------------------------------------
 
@@ -151,6 +160,8 @@ class Connection:
         self._is_open = False
         self.user = None
         self._watch.stop()
+        if self._hush is not None:
+            self._hush.cancel()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -183,6 +194,8 @@ class Connection:
         return self.stream.write(output) if output else True
 
     def _set_watch(self) -> None:
+        if self._transaction_until is None and self._session.phase is ClientPhase.READY:
+            return  # At rest, which has a limit of its own.
         limit = self._timeouts.of(self._session.phase)
         if self._transaction_until is not None:
             limit = max(1, min(limit, self._transaction_until - self._clock.now()))
@@ -196,16 +209,33 @@ class Connection:
             return
         before = self._session.phase
         events = self._session.receive(data)
-        if events and self.user is not None:
-            try:
-                self.user.on_events(events)
-            except Exception as bug:  # noqa: BLE001 - a bug of ours puts this mail off, and no other
-                self._lose(WeFound(Cause.OUR_BUG, f"bug: {bug!r}"), before)
-                return
+        if events and not self._tell(events, before):
+            return
+        if self._session.is_holding and self._hush is None:
+            self._hush = self._clock.call_later(_HUSH, self._on_hush)
         if events and isinstance(events[-1], Broken):
             self._break(events[-1], before)
         elif self.is_open:
-            self._flush()
+            self._stream_write()
+            if events or self._session.phase is not before:
+                # The limit is for a whole reply: an octet now and then buys no time.
+                self._set_watch()
+
+    def _tell(self, events: Sequence[ClientEvent], phase: ClientPhase) -> bool:
+        """Hand over what the peer said; False if that was the end of us."""
+        if self.user is not None:
+            try:
+                self.user.on_events(events)
+            except Exception as bug:  # noqa: BLE001 - a bug of ours puts this mail off, and no other
+                self._lose(WeFound(Cause.OUR_BUG, f"bug: {bug!r}"), phase)
+                return False
+        return True
+
+    def _on_hush(self) -> None:
+        """The peer has paused in the middle of a group: what it has said by now is believed."""
+        self._hush = None
+        if self._is_open and self._session.is_holding:
+            self._tell(self._session.release(), self._session.phase)
 
     def _break(self, broken: Broken, phase: ClientPhase) -> None:
         if self.is_open:
@@ -236,6 +266,8 @@ class Connection:
             user.on_lost(Lost(WeFound(Cause.LOST_CONNECTION, "closed after a rest"), ClientPhase.READY))
 
     def _lose(self, finding: WeFound, phase: ClientPhase) -> None:
+        if self._session.is_holding:
+            self._tell(self._session.release(), phase)
         user = self.user
         self.abort()
         if user is not None:

@@ -164,7 +164,10 @@ class Lane:
             self._completed_at = self._relay.clock.now()
             if not connection.is_open:
                 self.connection_closed()
-            elif connection.transactions >= self._relay.settings.messages_per_connection:
+            elif (
+                not connection.is_ready
+                or connection.transactions >= self._relay.settings.messages_per_connection
+            ):
                 connection.quit()
                 self.connection_closed()
             elif self._line:

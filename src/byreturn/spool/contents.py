@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -137,14 +137,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path, known: Collection[QueueId], floor: QueueId) -> int:
-    """Remove files that no row names: what a crash left. Files newer than `floor` are another's work."""
+def sweep(folder: Path, names: Iterable[str], known: Collection[QueueId]) -> int:
+    """Remove, of the files that start found, those that no row names: what a crash left."""
     count = 0
-    for path in folder.iterdir():
-        number = id_from_text(path.name.removesuffix(_ASIDE))
-        if number is None or (number > floor and not path.name.endswith(_ASIDE)):
-            continue
-        if number not in known or path.name.endswith(_ASIDE):
-            path.unlink(missing_ok=True)
+    for name in names:
+        number = id_from_text(name.removesuffix(_ASIDE))
+        if number is not None and (number not in known or name.endswith(_ASIDE)):
+            (folder / name).unlink(missing_ok=True)
             count += 1
     return count

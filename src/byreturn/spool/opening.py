@@ -54,10 +54,10 @@ class Lock:
                     f"{path}: {error.strerror}. Without a lock two servers could send the same mail, so this "
                     "one did not start. Put the data folder on a local file system that has locks."
                 ) from None
+            by = owner if owner.isdecimal() else "unknown"
             raise SpoolRefused(
-                f"{folder} is in use by process {owner if owner.isdecimal() else 'unknown'}. Two servers on one "
-                "spool would send mail twice, so this one did not start. Stop the other one, or give this one "
-                "a data folder of its own."
+                f"{folder} is in use by process {by}. Two servers on one spool would send mail twice, so "
+                "this one did not start. Stop the other one, or give this one a data folder of its own."
             ) from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -287,11 +287,15 @@ class SqliteSpool:
         self._worker.submit(work, lambda _: None)
 
     def _sweep(self) -> None:
-        folder, floor = self._folder / CONTENT_FOLDER, self.opened.floor
+        """Remove large contents that nobody owns. What comes in from now on is not among these names."""
+        folder = self._folder / CONTENT_FOLDER
+        names = os.listdir(folder)
+        if not names:
+            return
 
         def work() -> int:
             known = {QueueId(row[0]) for row in self._carrier.execute(SQL["large_contents"])}
-            return sweep(folder, known, floor)
+            return sweep(folder, names, known)
 
         self._worker.submit(work, lambda _: None)
 

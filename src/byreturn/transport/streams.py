@@ -58,6 +58,8 @@ class SocketStream(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The buffer has room again."""
+        if self._transport is not None and self._transport.is_closing():
+            return  # The wire broke and its buffer was thrown away: that is no room to write into.
         self._is_full = False
         if self._user is not None:
             self._user.on_writable()
@@ -83,9 +85,11 @@ class SocketStream(asyncio.Protocol):
 
     def write(self, data: bytes) -> bool:
         """Send."""
-        if self._transport is not None:
-            self._transport.write(data)
-        return not self._is_full
+        if self._transport is None:
+            return False
+        self._transport.write(data)
+        # A broken wire swallows everything at once, which must not be taken for sent.
+        return not self._is_full and not self._transport.is_closing()
 
     def pause(self) -> None:
         """Stop reading."""

@@ -11,9 +11,10 @@ import pytest
 
 from byreturn.mail import HOUR, MINUTE, SECOND, IdFactory, Mailbox, id_text
 from byreturn.ports import StoreFault, StoreRefused
-from byreturn.store import AT_ONCE, LocalDirectory, LocalDomain, MaildirStore, ThreadWorker
+from byreturn.store import AT_ONCE, LocalDirectory, LocalDomain, MaildirStore
 from byreturn.store.maildir import WAITING_LIMIT
 from byreturn.store.names import file_name, host_name
+from byreturn.transport import ThreadWorker
 
 TRACE = b"Return-Path: <ann@else.example>\r\n"
 CONTENT = b"Subject: hello\r\n\r\nline\r\n"
@@ -691,7 +692,7 @@ def test_deliveries_run_in_threads_and_are_answered_on_the_loop(tmp_path):
 
     async def scene():
         loop = asyncio.get_running_loop()
-        worker = ThreadWorker(loop, AT_ONCE)
+        worker = ThreadWorker(loop, AT_ONCE, "store")
         house = House(tmp_path, worker=worker)
         answers = [loop.create_future() for _ in range(200)]
 

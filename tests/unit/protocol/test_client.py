@@ -1,0 +1,167 @@
+"""The client's session where transcripts do not reach: phases, bugs of ours, and odd moments."""
+
+import pytest
+
+from byreturn.mail import NULL_PATH, Destination, Mailbox, Phase, Recipient
+from byreturn.protocol import (
+    Broken,
+    ClientPhase,
+    ClientSession,
+    ContentAnswered,
+    HangingUp,
+    Ready,
+    RecipientAnswered,
+    SendContent,
+    Transaction,
+    TransactionOver,
+)
+
+PIPELINING = b"250-mx.there.example\r\n250 PIPELINING\r\n"
+PLAIN = b"250 mx.there.example\r\n"
+
+
+def recipient(number):
+    mailbox = Mailbox(f"r{number}", "there.example")
+    return Recipient(number, mailbox, mailbox, Destination("there.example"))
+
+
+def transaction(count=1):
+    return Transaction(NULL_PATH, tuple(map(recipient, range(count))), 100, False)
+
+
+def ready(hello=PLAIN):
+    session = ClientSession("mail.here.example")
+    assert session.receive(b"220 mx.there.example\r\n" + hello) == [Ready()]
+    session.take_output()
+    return session
+
+
+def test_each_step_has_its_phase():
+    session = ClientSession("mail.here.example")
+    steps = [session.phase]
+    for said in (b"220 hi\r\n", b"502 what\r\n", b"250 hi\r\n"):
+        session.receive(said)
+        steps.append(session.phase)
+    session.begin(transaction())
+    steps.append(session.phase)
+    for said in (b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+        session.receive(said)
+        steps.append(session.phase)
+    session.end_content()
+    steps.append(session.phase)
+    session.receive(b"250 ok\r\n")
+    steps.append(session.phase)
+    session.begin(transaction())
+    session.receive(b"550 no\r\n")
+    steps.append(session.phase)
+    session.quit()
+    steps.append(session.phase)
+    assert steps == [
+        ClientPhase.GREETING,
+        ClientPhase.HELLO,
+        ClientPhase.HELLO,
+        ClientPhase.READY,
+        ClientPhase.MAIL,
+        ClientPhase.RCPT,
+        ClientPhase.DATA,
+        ClientPhase.CONTENT,
+        ClientPhase.ENDING,
+        ClientPhase.READY,
+        ClientPhase.RESETTING,
+        ClientPhase.CLOSED,
+    ]
+
+
+def test_what_must_be_sent_is_taken_once():
+    session = ready()
+    session.begin(transaction())
+    assert session.take_output() == b"MAIL FROM:<>\r\n"
+    assert session.take_output() == b""
+
+
+def test_nothing_is_heard_after_the_end():
+    session = ready()
+    session.quit()
+    assert session.take_output() == b"QUIT\r\n"
+    assert session.receive(b"221 bye\r\n") == []
+    broken = ClientSession("mail.here.example")
+    assert len(broken.receive(b"nonsense\r\n")) == 1
+    assert broken.receive(b"220 never mind\r\n") == []
+    assert broken.take_output() == b""
+
+
+def test_to_begin_before_the_peer_is_ready_is_our_bug():
+    session = ClientSession("mail.here.example")
+    with pytest.raises(AssertionError):
+        session.begin(transaction())
+    session = ready()
+    session.begin(transaction())
+    with pytest.raises(AssertionError):
+        session.begin(transaction())
+
+
+def test_to_begin_without_recipients_is_our_bug():
+    with pytest.raises(AssertionError):
+        ready().begin(transaction(0))
+
+
+def test_to_send_content_that_nobody_asked_for_is_our_bug():
+    session = ready()
+    with pytest.raises(AssertionError):
+        session.content(b"words")
+    with pytest.raises(AssertionError):
+        session.end_content()
+
+
+def test_a_thousand_recipients_go_out_in_one_write():
+    session = ready(PIPELINING)
+    session.begin(transaction(1000))
+    output = session.take_output()
+    assert output.count(b"\r\n") == 1002
+    assert output.endswith(b"DATA\r\n")
+    events = session.receive(b"250 ok\r\n" + b"250 ok\r\n" * 1000 + b"354 go\r\n")
+    assert [event.index for event in events if isinstance(event, RecipientAnswered)] == list(range(1000))
+    assert events[-1] == SendContent()
+
+
+def test_half_a_reply_behind_the_last_one_spends_the_connection():
+    session = ready(PIPELINING)
+    session.begin(transaction())
+    session.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
+    session.end_content()
+    events = session.receive(b"250 kept\r\n250 and")
+    assert isinstance(events[0], ContentAnswered)
+    assert events[0].reply.code == 250
+    assert isinstance(events[1], Broken)
+    assert TransactionOver() not in events
+    assert session.phase is ClientPhase.CLOSED
+
+
+@pytest.mark.parametrize("code", [421, 250, 550])
+def test_what_a_peer_says_unasked_between_messages_spends_the_connection(code):
+    session = ready()
+    (event,) = session.receive(b"%d whatever\r\n" % code)
+    assert isinstance(event, HangingUp if code == 421 else Broken)
+    assert session.phase is ClientPhase.CLOSED
+
+
+def test_one_refused_mail_is_forgotten_in_the_next_transaction():
+    session = ready(PIPELINING)
+    session.begin(transaction())
+    session.receive(b"550 no\r\n503 no\r\n503 no\r\n")
+    assert session.receive(b"250 reset\r\n")[-1] == TransactionOver()
+    session.take_output()
+    session.begin(transaction(2))
+    events = session.receive(b"250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n")
+    assert [(event.index, event.reply.code) for event in events[:-1]] == [(0, 250), (1, 550)]
+    assert events[-1] == SendContent()
+
+
+def test_a_hanging_up_in_the_middle_of_content_says_so():
+    session = ready()
+    session.begin(transaction())
+    session.receive(b"250 ok\r\n")
+    session.receive(b"250 ok\r\n")
+    assert session.receive(b"354 go\r\n") == [SendContent()]
+    (event,) = session.receive(b"421 tired\r\n")
+    assert event.phase is Phase.CONTENT
