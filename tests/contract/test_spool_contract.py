@@ -963,6 +963,25 @@ def test_many_destinations_at_which_nobody_is_due_hide_nobody(box: Box) -> None:
     assert addresses(claimed) == [BOB]
 
 
+def test_destinations_that_have_enough_hide_nobody(box: Box) -> None:
+    count = 700
+    kept_together(box, *(box.make(f"u@d{n}.example", state=Waiting(box.now, 0)) for n in range(count)))
+    box.clock.advance(MINUTE)
+    box.waiting(BOB)
+    claimed = box.claim(quotas={f"d{n}.example": 0 for n in range(count)})
+    assert addresses(claimed) == [BOB]
+    assert claimed.has_more
+
+
+def test_destinations_that_have_enough_are_no_reason_to_ask_again_at_once(box: Box) -> None:
+    # Only an outcome makes room there. Whoever asked again at once would do nothing else until then.
+    count = 700
+    kept_together(box, *(box.make(f"u@d{n}.example", state=Waiting(box.now, 0)) for n in range(count)))
+    claimed = box.claim(quotas={f"d{n}.example": 0 for n in range(count)})
+    assert (claimed.consignments, claimed.has_more) == ((), True)
+    assert claimed.next_due_at is None or claimed.next_due_at > box.now
+
+
 def test_claiming_is_written_to_the_disk(box: Box) -> None:
     mail = box.waiting(BOB)
     epoch = box.epoch

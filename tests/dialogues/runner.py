@@ -513,9 +513,8 @@ class _Player:
                 if event is not NotImplemented:
                     self._check(says(mark.text, event or "nothing"), said, f"it was {event!r}")
             case "E?":
-                self._unheard = self._ask("event")
-                if says(mark.text, str(self._unheard)):
-                    self._unheard = None
+                event = self._ask("event")
+                self._unheard = event if isinstance(event, str) and not says(mark.text, event) else None
             case "K:":
                 kept = self._ask("kept")
                 if kept is not NotImplemented:
@@ -542,10 +541,10 @@ class _Player:
     def _expect_quiet(self) -> None:
         said = "the end"
         self._check(not self._heard, said, f"they also say {self._heard!r}")
-        if self._is_closed:
-            return
-        more = self._listen(QUIET)
-        self._check(more is None, said, "they hung up" if more == b"" else f"they also say {more!r}")
+        if not self._is_closed:
+            more = self._listen(QUIET)
+            self._check(more is None, said, "they hung up" if more == b"" else f"they also say {more!r}")
+        self._check(self._unheard is None, said, f"there was {self._unheard!r}")
         for what in ("event", "kept"):
             left = self._ask(what)
             self._check(left is None or left is NotImplemented, said, f"one more {what}: {left}")

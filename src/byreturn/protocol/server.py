@@ -76,6 +76,7 @@ _HELP: Final = encode(
 # RFC 5321 section 3.5.3: 252 is the honest answer of a server that does not tell strangers who is here.
 _VRFY: Final = encode(reply(252, "2.5.0", "Cannot tell, but will take mail and try to deliver it"))
 _UNKNOWN: Final = reply(500, "5.5.1", "Command not known here; HELP lists those that are")
+_NOT_IMPLEMENTED: Final = reply(502, "5.5.1", "Command not offered here")
 _SEQUENCE: Final = {
     Phase.GREETED: reply(503, "5.5.1", "Say EHLO or HELO first"),
     Phase.READY: reply(503, "5.5.1", "MAIL FROM must come first"),
@@ -108,6 +109,8 @@ _EXCESS: Final = 2
 # So much of a refused command is told to the journal.
 _SHOWN: Final = 80
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
+# RFC 5321 section 4.2.4: commands of the field that we know of and do not have.
+_NOT_OFFERED: Final = frozenset({b"EXPN", b"STARTTLS", b"AUTH", b"BDAT", b"ETRN", b"TURN"})
 _HTTP: Final = (b"GET ", b"POST ", b"CONNECT ", b"HEAD ", b"PUT ")
 
 
@@ -320,6 +323,8 @@ class ServerSession:
         verb, _, argument = line.partition(b" ")
         handler = _COMMANDS.get(verb.upper())
         if handler is None:
+            if verb.upper() in _NOT_OFFERED:
+                return self._refuse(verb.decode("ascii"), _NOT_IMPLEMENTED)
             if line.startswith(_HTTP):
                 return self._violate(_NOT_OURS)
             return self._refuse(line[:_SHOWN].decode("utf-8", "replace"), _UNKNOWN)
