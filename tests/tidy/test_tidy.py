@@ -180,15 +180,6 @@ def test_statements_are_executed_at_all():
 
 
 @pytest.mark.parametrize("file", ["queries.sql", "reader.sql"])
-def test_every_statement_has_a_name_of_its_own_and_is_used(file):
-    names = re.findall(r"^-- name: (\w+)$", text_of(SOURCE / "spool" / file), re.MULTILINE)
-    assert len(names) == len(set(names))
-    spool = [module for module in MODULES if module.place.startswith("spool/")]
-    texts = {text for module in spool for text in module.texts()}
-    assert [name for name in names if name not in texts] == []
-
-
-@pytest.mark.parametrize("file", ["queries.sql", "reader.sql"])
 def test_a_statement_has_parameters_and_no_quoted_words_but_its_own(file):
     # 'delayed' and 'interrupted' are words of ours, which the schema checks or the history keeps.
     text = re.sub(r"--[^\n]*", "", text_of(SOURCE / "spool" / file))

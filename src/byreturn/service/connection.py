@@ -21,6 +21,7 @@ from byreturn.protocol import Broken, ClientEvent, ClientPhase, ClientSession, T
 from byreturn.service.watch import Watch
 
 _PIECE = 64 * 1024
+_PORTION = 1024 * 1024
 # A group's replies are held so long for the one to DATA: longer than any honest peer pauses between them, and
 # nothing beside the second in which a report gathers.
 _HUSH: Duration = 25
@@ -167,9 +168,18 @@ class Connection:
             self._reader = None
 
     def _send_more(self) -> None:
-        """Send as much of the content as the stream takes; `on_writable` goes on."""
+        """Send as much of the content as the stream takes; `on_writable` goes on.
+
+        To a peer that reads as fast as we write, a large content goes in portions, with a turn of the loop
+        for everybody else in between.
+        """
         session = self._session
+        portion = _PORTION
         while self._reader is not None:
+            if portion <= 0:
+                self._clock.call_later(0, self.on_writable)
+                break
+            portion -= _PIECE
             piece = self._reader.read(_PIECE)
             if piece:
                 session.content(piece)

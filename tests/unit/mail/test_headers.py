@@ -180,10 +180,10 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_header_bomb_costs_no_more_than_its_first_octets(name):
-    began = time.perf_counter()
+    began = time.process_time()
     found = read_facts(BOMBS[name])
     # Only the first 64 KB are looked at, in one pass; a pass that backtracks takes minutes.
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert found.received_count <= HEAD_OCTETS
     assert len(found.subject) <= 998
 

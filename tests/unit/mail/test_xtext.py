@@ -46,6 +46,6 @@ def test_other_than_ascii_cannot_be_written():
 
 @pytest.mark.parametrize("text", ["a" * 500_000 + "=", "+41" * 200_000 + "+", "a+41" * 100_000 + " "])
 def test_a_hostile_text_costs_one_pass(text):
-    began = time.perf_counter()
+    began = time.process_time()
     assert xtext_decode(text) is None
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

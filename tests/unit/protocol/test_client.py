@@ -165,3 +165,45 @@ def test_a_hanging_up_in_the_middle_of_content_says_so():
     assert session.receive(b"354 go\r\n") == [SendContent()]
     (event,) = session.receive(b"421 tired\r\n")
     assert event.phase is Phase.CONTENT
+
+
+def test_what_a_group_was_answered_is_held_until_data_is_answered():
+    session = ready(PIPELINING)
+    session.begin(transaction(2))
+    assert session.receive(b"250 ok\r\n550 no\r\n") == []
+    assert session.is_holding
+    events = session.receive(b"250 ok\r\n354 go\r\n")
+    assert [type(event) for event in events] == [RecipientAnswered, RecipientAnswered, SendContent]
+    assert not session.is_holding
+    assert session.release() == []
+
+
+def test_what_is_held_is_released_once_when_the_host_has_waited_long_enough():
+    session = ready(PIPELINING)
+    session.begin(transaction(2))
+    session.receive(b"250 ok\r\n550 no\r\n")
+    (event,) = session.release()
+    assert (event.index, event.reply.code) == (0, 550)
+    assert session.release() == []
+    # What was believed is not told again, and the group goes on.
+    (later, content) = session.receive(b"250 ok\r\n354 go\r\n")
+    assert later.index == 1
+    assert content == SendContent()
+
+
+def test_what_was_held_is_not_believed_once_the_count_is_wrong():
+    session = ready(PIPELINING)
+    session.begin(transaction(2))
+    (event,) = session.receive(b"250 ok\r\n550 no\r\n354 go\r\n")
+    assert isinstance(event, Broken)
+    assert session.release() == []
+    assert not session.is_holding
+
+
+def test_without_pipelining_nothing_is_held():
+    session = ready()
+    session.begin(transaction(2))
+    session.receive(b"250 ok\r\n")
+    (event,) = session.receive(b"550 no\r\n")
+    assert event.index == 0
+    assert not session.is_holding

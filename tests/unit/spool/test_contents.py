@@ -141,6 +141,21 @@ def test_after_a_fault_the_same_id_can_be_written(tmp_path, disk):
     assert names(tmp_path) == [id_text(NUMBER)]
 
 
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_fault_is_told_although_the_rest_cannot_be_cleared_away(tmp_path, disk, monkeypatch, call):
+    # The disk has gone read-only: what is left of it is swept at the next start.
+    def unlink(*_args, **_how):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    disk.fails_at = (call, 1)
+    monkeypatch.setattr(os, "unlink", unlink)
+    fault, _ = write(tmp_path, disk)
+    monkeypatch.undo()
+    assert fault is not None
+    assert os.strerror(errno.EIO) in fault.why
+    assert names(tmp_path) == [f"{id_text(NUMBER)}.part"]
+
+
 def test_an_aside_that_is_there_already_is_another_writers(tmp_path, disk):
     # No id is made twice; if it were, one message would be written into the other.
     (tmp_path / f"{id_text(NUMBER)}.part").write_bytes(b"another's")
