@@ -56,6 +56,7 @@ lock: setup ## renew the lock file
 
 docs-refresh: setup ## write the pages that come from the code
 	@$(BIN)/python -c "from byreturn.config import reference_page; print(reference_page(), end='')" > docs/reference/configuration.md
+	@$(BIN)/python -m tests.docs.states_page
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -2,9 +2,9 @@
 
     Config -> spool, store, resolver, journal (adapters) -> World -> House -> listeners
 
-Start is in an order in which nothing is promised too early: the spool is opened and recovered, the ports are
-bound, the desks take up what was left, and only then is the first client greeted. A port that cannot be bound
-ends the start with a clear message.
+Start is in an order in which nothing is promised too early: the ports are bound, the spool is opened and
+recovered, the desks take up what was left, and only then is the first client greeted. What cannot be had ends
+the start with a clear message.
 
 SIGTERM and SIGINT drain: nobody is let in, what is in flight may finish for DRAIN_LIMIT, the rest is taken up
 at the next start. A spool that failed in the middle of a commit ends the process with EXIT_SPOOL_BROKEN;
@@ -14,8 +14,10 @@ whoever started it should start it again, and it goes on from what the disk says
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -85,6 +87,7 @@ class Running(Struct, frozen=True):
 def serve(config: Config, *, on_started: Callable[[Running], None] = lambda _: None) -> int:
     """Run until a signal or a failure; return the exit status."""
     sys.setswitchinterval(_SWITCH_SECONDS)
+    _raise_file_limit()
     os.umask(0o077)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(config, on_started))
@@ -204,7 +207,7 @@ class _Server:
     def on_bug(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Stop: what no desk has caught may have left any of them in any state; the disk is right."""
         bug = context.get("exception")
-        if isinstance(bug, OSError):
+        if isinstance(bug, OSError) and ("transport" in context or "protocol" in context):
             return  # A connection that broke while asyncio closed it.
         self._broken = f"bug: {context.get('message')} {bug!r}"
         self._exit_status = EXIT_BUG
@@ -360,6 +363,13 @@ def _house_settings(config: Config) -> HouseSettings:
         table=RouteTable(config.routes),
         node=config.node,
     )
+
+
+def _raise_file_limit() -> None:
+    """Ask for as many open files as the system lets us have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _make_folder(path: Path) -> None:

@@ -344,11 +344,12 @@ def converse(turns, at):
 
 
 def credited(session, events):
-    """What a host goes by; that the connection is spent may show before its last transaction is over."""
+    """What a host goes by; that the connection is spent may show before it is said to be ready again."""
     is_spent = session.phase is ClientPhase.CLOSED
     facts = [event for event in events if not isinstance(event, Broken)]
-    if is_spent and TransactionOver() in facts[-2:]:
-        del facts[len(facts) - facts[::-1].index(TransactionOver()) - 1 :]
+    for at in range(len(facts) - 1, max(-1, len(facts) - 3), -1):
+        if is_spent and isinstance(facts[at], (Ready, TransactionOver)):
+            del facts[at:]
     return facts, is_spent
 
 

@@ -282,7 +282,9 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     @precondition(lambda self: self.taken)
     @rule(is_told=st.booleans(), is_booked=st.booleans(), which=st.integers(0, 3))
     def report(self, is_told, is_booked, which):
-        owed = self.taken.pop(which % len(self.taken))
+        self.tell(self.taken.pop(which % len(self.taken)), is_told=is_told, is_booked=is_booked)
+
+    def tell(self, owed, *, is_told, is_booked):
         if not is_told:
             self.both(lambda box: box.report(owed, None))
             return
@@ -297,6 +299,30 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([NO_LIMIT, 1, 3]))
     def expire(self, limit):
         self.both(lambda box: box.expire(limit))
+
+    @precondition(lambda self: any(True for _ in self.model.disk.waiting()))
+    @rule(which=st.integers(0, 5), is_probed=st.booleans(), limit=st.sampled_from([NO_LIMIT, 1]))
+    def somebody_runs_out_of_time(self, which, is_probed, limit):
+        """Let the time of somebody who waits go by, while the destination does not answer."""
+        waiting = list(self.model.disk.waiting())
+        message_id, life, _ = waiting[which % len(waiting)]
+        place = life.recipient.destination
+        expires_at = self.model.disk.messages[message_id].expires_at
+        for box in (self.sqlite, self.model):
+            box.clock.run_until(expires_at)
+        if is_probed or place not in self.model.failing():
+            told = failing(place, self.now + HOUR, since=self.now, finding=STILL_SILENT)
+            self.both(lambda box: box.settle(news=[told]))
+        self.both(lambda box: box.expire(limit))
+
+    @precondition(lambda self: self.model.disk.owed)
+    @rule(is_told=st.booleans())
+    def tell_all_that_is_due(self, is_told):
+        for message_id in sorted(self.model.disk.owed):
+            owed = self.both(lambda box, message_id=message_id: box.take_owed(message_id))
+            if owed is not None:
+                self.taken.append(owed)
+                self.tell(owed, is_told=is_told, is_booked=False)
 
     @rule()
     def purge(self):

@@ -132,7 +132,7 @@ SECTIONS: Final = (
             "How often to ask before a look-up fails for now."),
         Key("concurrency", Whole(1, 10_000), "200", "500",
             "Look-ups at once."),
-        Key("cache_entries", Whole(0, 10_000_000), "50000", "10000",
+        Key("cache_entries", Whole(1, 10_000_000), "50000", "10000",
             "Answers remembered, each for no longer than it says."),
     )),
     Section("delivery", "How we speak to the hosts we deliver to.", (

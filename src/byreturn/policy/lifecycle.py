@@ -61,7 +61,7 @@ class Held(Struct, frozen=True):
 
 
 class Parked(Struct, frozen=True):
-    """Kept for a person: its attempts were interrupted too often, or its record cannot be read."""
+    """Kept for a person: its attempts were interrupted too often."""
 
     attempts: int
 

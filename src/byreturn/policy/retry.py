@@ -6,7 +6,7 @@ schedule, and it is one schedule for all the mail that waits there.
 
     4yz from a live host    1, 5, 15 min, then as below
     no answer               15 min, 30 min, 1 h, then every 2 h      (the last value repeats)
-    probe of a destination  as "no answer", but never further apart than 30 min
+    probe of a destination  as "no answer", but never further apart than 30 min (33 with jitter)
 
 Each wait is shortened or lengthened by up to a tenth, so that what failed together does not come back
 together. Pure: the dice are thrown by the caller, `lot` is from 0 up to 1.
@@ -40,7 +40,7 @@ class RetrySchedule(Struct, frozen=True):
                 return self.urgent
             case Priority.NON_URGENT:
                 return self.non_urgent
-            case Priority.NORMAL | Priority.REPORT:
+            case _:
                 return self.normal
 
 

@@ -18,7 +18,17 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from byreturn.mail import Action, Consignment, Destination, Diagnosis, Instant, Message, QueueId, Recipient
+from byreturn.mail import (
+    Action,
+    Consignment,
+    Destination,
+    Diagnosis,
+    Duration,
+    Instant,
+    Message,
+    QueueId,
+    Recipient,
+)
 from byreturn.policy import Event, Fence, State
 
 
@@ -269,6 +279,6 @@ class Spool(Protocol):
         """Whether a message of this size may be taken without touching the reserve. Cheap."""
         ...
 
-    def pressure(self) -> Instant:
-        """How many milliseconds the oldest unfinished operation has waited."""
+    def pressure(self) -> Duration:
+        """How long the oldest unfinished operation has waited."""
         ...

@@ -346,7 +346,7 @@ class ClientSession:
                 self._end_transaction(reply, events)
             case _Expected.VOID:
                 self._reset()
-            case _Expected.RSET:
+            case _:
                 self._read_reset(reply, events)
 
     def _read_unexpected(self, reply: Reply, events: list[ClientEvent]) -> None:
@@ -354,7 +354,7 @@ class ClientSession:
         if reply.code == 421:
             events.append(HangingUp(Phase.CONTENT if self._is_sending else Phase.MAIL, reply))
         elif self._is_sending and reply.code >= 400:
-            # RFC 5321 section 4.5.2 gives no place for it, yet servers do refuse in the middle.
+            # There is no place for it in the dialogue, yet servers do refuse in the middle.
             events.append(ContentAnswered(reply, early=True))
         else:
             events.append(Broken(f"a reply that answers nothing: {reply}"))
@@ -370,7 +370,7 @@ class ClientSession:
     def _read_hello(self, reply: Reply, events: list[ClientEvent], *, is_ehlo: bool) -> None:
         if reply.is_positive:
             self.extensions = read_extensions(reply.lines) if is_ehlo else NO_EXTENSIONS
-            events.append(Ready())
+            self._rest(Ready(), events)
         elif is_ehlo and reply.is_permanent:
             # RFC 5321 section 3.2: a server that does not know EHLO is asked with HELO.
             self._output.append(f"HELO {self._hello}\r\n".encode("ascii"))
@@ -436,7 +436,7 @@ class ClientSession:
             return
         self._transaction = None
         events.extend(self.release())
-        events.append(TransactionOver())
+        self._rest(TransactionOver(), events)
 
     def _reset(self) -> None:
         self._output.append(b"RSET\r\n")
@@ -447,7 +447,9 @@ class ClientSession:
         if reply.code == 421:
             self._is_broken = True
             events.append(HangingUp(Phase.END_OF_CONTENT, reply))
-        elif self._reader.is_clean:
-            events.append(TransactionOver())
         else:
-            events.append(self._break("more was said than was asked"))
+            self._rest(TransactionOver(), events)
+
+    def _rest(self, event: Ready | TransactionOver, events: list[ClientEvent]) -> None:
+        """Be ready for a transaction, unless the peer has begun to say more than it was asked."""
+        events.append(event if self._reader.is_clean else self._break("more was said than was asked"))

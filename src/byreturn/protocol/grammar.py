@@ -1,4 +1,4 @@
-r"""The grammar of RFC 5321 and RFC 3461, one function a production. All regular expressions live here.
+r"""The grammar of RFC 5321 and RFC 3461, one function a production.
 
 A function takes text of a stranger and returns a typed value, or a `SyntaxFault` that says what is wrong;
 never true or false over the raw text. Nothing here backtracks: each expression is a chain of disjoint

@@ -80,8 +80,6 @@ _NOT_IMPLEMENTED: Final = reply(502, "5.5.1", "Command not offered here")
 _SEQUENCE: Final = {
     Phase.GREETED: reply(503, "5.5.1", "Say EHLO or HELO first"),
     Phase.READY: reply(503, "5.5.1", "MAIL FROM must come first"),
-    Phase.SENDER: reply(503, "5.5.1", "RCPT TO must come first"),
-    Phase.RECIPIENTS: reply(503, "5.5.1", "A transaction is open; DATA or RSET ends it"),
 }
 _NOT_ONE_SENDER: Final = reply(503, "5.5.1", "The sender was given already; RSET begins anew")
 _NO_RECIPIENT: Final = reply(554, "5.5.1", "No valid recipient was given")
@@ -261,7 +259,7 @@ class ServerSession:
                 self._decoder = ContentDecoder(self._limits.content_octets, self._limits.content_line_octets)
             case _:
                 self.phase = Phase.READY
-                self._idle = 0
+                self._idle = self._excess = 0
 
     # --- Content --------------------------------------------------------------------------------------
 
@@ -347,7 +345,8 @@ class ServerSession:
         return Closing(violation=True)
 
     def _idle_command(self, answer: bytes) -> Closing | None:
-        self._idle += 1
+        if self.phase is not Phase.GREETED:
+            self._idle += 1
         if self._idle > self._limits.commands_without_effect:
             return self._violate(_TOO_IDLE)
         self._output.append(answer)
@@ -358,6 +357,9 @@ class ServerSession:
         if not is_hello_name(name):
             return self._refuse("EHLO", _HELLO_NAME)
         # RFC 5321 section 4.1.4: a second EHLO resets as RSET does; the host resets on Hello.
+        self._idle += 1
+        if self._idle > self._limits.commands_without_effect:
+            return self._violate(_TOO_IDLE)
         return Hello(name, extended)
 
     def _ehlo(self, text: str) -> Question:

@@ -1,7 +1,7 @@
 """One attempt: a batch, its candidate hosts, and what each recipient's fate turns out to be.
 
     candidates: host after host, address after address, until one takes part in a transaction
-    transaction: each reply is judged when it is read; a refusal is settled then, not at the end
+    transaction: a refusal is settled when it is known, not when the transaction ends
     452 after n recipients: the rest goes in another transaction on the same connection
     the wire breaks: before any recipient was answered -> the next candidate
                      before the end of content         -> put off

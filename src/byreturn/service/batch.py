@@ -1,7 +1,7 @@
 """What an attempt carries: recipients of one message that go the same way.
 
 A recipient leaves its batch the moment its outcome is known; what is left at the end of an attempt is what
-still needs one. `Finding`s are what the attempt hands to the settlement desk.
+still needs one. `Found`s are what the attempt hands to the settlement desk.
 """
 
 from __future__ import annotations

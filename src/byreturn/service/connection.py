@@ -4,7 +4,8 @@
             <--events, all of one read at a time--         (the peer)
             <--lost(finding, phase)--
 
-What the peer says is handed over as it is read. What goes wrong with the wire becomes a `Lost`: the finding,
+What the peer says is handed over as it is read; the replies of a pipelined group when DATA is answered, or
+when the peer pauses. What goes wrong with the wire becomes a `Lost`: the finding,
 and how far the dialogue had come, which is what decides whether the message may have been taken.
 """
 

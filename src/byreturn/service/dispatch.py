@@ -48,13 +48,16 @@ class DispatchSettings(Struct, frozen=True):
 
 
 class Admitted(Struct, frozen=True):
-    """What was decided for a new message: who is booked, who waits, what is kept in memory."""
+    """What was decided for a new message: who is booked, who waits, what is kept in memory.
+
+    `wake_at`: when the first of those who wait can be tried; None where nobody waits.
+    """
 
     message: Message
     recipients: tuple[NewRecipient, ...]
     bookings: tuple[Booking, ...]
     content: bytes | None
-    found_no_room: bool
+    wake_at: Instant | None
 
 
 class Dispatcher:
@@ -111,7 +114,7 @@ class Dispatcher:
         """Decide, before a new message is stored, who of it is booked already; reserve the room."""
         bookings: list[Booking] = []
         states: list[NewRecipient] = []
-        found_no_room = False
+        dues: list[Instant] = []
         for recipient in recipients:
             failing = self._settlement.failing(recipient.destination)
             if failing is None and self._has_room(recipient.destination):
@@ -120,10 +123,10 @@ class Dispatcher:
                 bookings.append(Booking(recipient, 1))
                 states.append(NewRecipient(recipient, InFlight(Fence(self._epoch, 1))))
             else:
-                found_no_room = found_no_room or failing is None
+                dues.append(message.accepted_at if failing is None else failing.due_at)
                 states.append(self._waiting(message, recipient, failing))
         kept = self._keep(content) if bookings else None
-        return Admitted(message, tuple(states), tuple(bookings), kept, found_no_room)
+        return Admitted(message, tuple(states), tuple(bookings), kept, min(dues, default=None))
 
     def _waiting(
         self, message: Message, recipient: Recipient, failing: DestinationNews | None
@@ -158,9 +161,8 @@ class Dispatcher:
 
     def begin(self, admitted: Admitted) -> None:
         """The message is stored: send it."""
-        if admitted.found_no_room:
-            self._has_more = True
-            self._wake_at(admitted.message.accepted_at)
+        if admitted.wake_at is not None:
+            self._wake_at(admitted.wake_at)
         if admitted.bookings:
             carried = Carried(admitted.message, admitted.content, len(admitted.bookings))
             self._carry(carried, admitted.bookings)

@@ -34,7 +34,7 @@ from byreturn.protocol import (
     ServerSession,
     SessionLimits,
 )
-from byreturn.service.reception import SMALL_OCTETS, Arrival, Door, Reception, RecipientList
+from byreturn.service.reception import SMALL_OCTETS, Arrival, Door, IsDropped, Reception, RecipientList
 from byreturn.service.watch import Watch
 
 _LINGER: Final[Duration] = 3 * SECOND
@@ -278,10 +278,10 @@ class Inbound:
     def _accept(self, transaction: _Transaction, content: bytes | None) -> None:
         assert transaction.id is not None
 
-        def answered(answer: Reply) -> None:
+        def answered(answer: Reply, is_dropped: IsDropped) -> None:
+            if is_dropped is IsDropped.YES and transaction.writer is not None:
+                transaction.writer.abort()
             if not answer.is_positive:
-                if transaction.writer is not None:
-                    transaction.writer.abort()
                 self._reception.journal.refused(self._stream.peer, "end of content", answer)
             self._answer(answer)
 

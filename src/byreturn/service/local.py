@@ -32,7 +32,9 @@ class Local:
         message, recipient = carried.message, booking.recipient
         began_at = self._clock.now()
 
-        def stored(result: StoreRefused | StoreFault | None) -> None:
+        def stored(result: StoreRefused | StoreFault | None, reader: ContentReader | None = None) -> None:
+            if reader is not None:
+                reader.close()
             outcome = self._outcome(result, booking)
             self._settlement.settle([Found(carried, booking, outcome, began_at)])
 
@@ -44,7 +46,9 @@ class Local:
                 return
             unique = f"{id_text(message.id)}-{recipient.ordinal}"
             trace = _trace(message, recipient.given)
-            self._mailboxes.deliver(recipient.address, unique, trace, reader, stored)
+            self._mailboxes.deliver(
+                recipient.address, unique, trace, reader, lambda result: stored(result, reader)
+            )
 
         if carried.content is not None:
             opened(InMemory(carried.content))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from enum import Enum
 from typing import Final
 
 from msgspec import Struct
@@ -89,6 +90,14 @@ class Door(Struct, frozen=True):
     name: str = "smtp"
     connections: int = 1000
     connections_per_client: int = 50
+
+
+class IsDropped(Enum):
+    """Whether the spool has a message: after an ambiguous fault nobody knows before the next start."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
 
 
 class RecipientList:
@@ -169,7 +178,7 @@ class Reception:
         return self._is_draining
 
     def enter(self, client: Endpoint, door: Door) -> Reply:
-        """Greet a client, or send it away at once, before any look-up (imc: Q166584)."""
+        """Greet a client, or send it away at once, before any look-up."""
         if self._is_draining:
             return _DRAINING
         if self._per_door[door.name] >= door.connections:
@@ -262,15 +271,16 @@ class Reception:
         """Begin a file for a content that has outgrown memory."""
         return self._spool.content_writer(message_id)
 
-    def accept(
-        self,
-        arrival: Arrival,
-        done: Callable[[Reply], None],
-    ) -> None:
-        """Keep a whole message; `done` gets the reply to the end of content."""
+    def accept(self, arrival: Arrival, done: Callable[[Reply, IsDropped], None]) -> None:
+        """Keep a whole message; `done` gets the reply to the end of content.
+
+        It also hears whether the message is certainly not kept: after an ambiguous fault it may be, and
+        its content must stay.
+        """
         facts = read_facts(arrival.head)
-        if facts.received_count > self._settings.hops:
-            done(_TOO_MANY_HOPS)
+        # One of them is ours.
+        if facts.received_count - 1 > self._settings.hops:
+            done(_TOO_MANY_HOPS, IsDropped.YES)
             return
         now = self._clock.now()
         message = Message(
@@ -295,10 +305,10 @@ class Reception:
         def kept(fault: SpoolFault | None) -> None:
             if fault is not None:
                 self._dispatcher.dismiss(admitted)
-                done(self.refusal_of(fault))
+                done(self.refusal_of(fault), IsDropped.UNKNOWN if fault.is_ambiguous else IsDropped.YES)
                 return
             self.journal.accepted(message, message.recipient_count)
-            done(reply(250, "2.0.0", f"Kept as {id_text(message.id)}"))
+            done(reply(250, "2.0.0", f"Kept as {id_text(message.id)}"), IsDropped.NO)
             self._dispatcher.begin(admitted)
 
         expanded = () if isinstance(message.reverse_path, NullPath) else tuple(arrival.recipients.expanded)

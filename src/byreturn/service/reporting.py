@@ -297,5 +297,5 @@ def _read_for_return(reader: ContentReader | None, owed: OwedReport, limit: int)
 
 
 def _trace(hostname: str, report_id: QueueId, now: Instant) -> bytes:
-    """Write the Received line of mail that we made ourselves (imc: Q178436, looping receipts without one)."""
+    """Write the Received line of mail that we made ourselves A loop of them must show."""
     return f"Received: by {hostname} id {id_text(report_id)};\r\n\t{rfc5322_date(now)}\r\n".encode()

@@ -79,7 +79,9 @@ class Upkeep:
             return
         now = self._clock.now()
         if not self._clock.is_trusted():
-            self._journal.fault("clock", "the system's clock has jumped; nothing expires until a restart")
+            self._journal.fault(
+                "clock", "the system's clock has jumped; nothing expires until it is right again"
+            )
             self._expire_by(now + _LONGEST_SLEEP)
             return
         self._is_expiring = True

@@ -120,9 +120,12 @@ def claim(
     """Book what is due; see `ports.Spool.claim`."""
     under_way = _Claim(connection, epoch, now, limit, lambda name: quotas.get(name, default_quota))
     under_way.book_reports()
-    due = connection.execute(SQL["due_destinations"], (now, _DESTINATIONS + 1)).fetchall()
-    has_more = len(due) > _DESTINATIONS
-    for name, failures in due[:_DESTINATIONS]:
+    # Those that have enough already are no reason to look at fewer of the others.
+    full = sum(quota <= 0 for quota in quotas.values())
+    due = connection.execute(SQL["due_destinations"], (now, _DESTINATIONS + full + 1)).fetchall()
+    is_cut_short = len(due) > _DESTINATIONS + full
+    has_more = is_cut_short
+    for name, failures in due[: _DESTINATIONS + full]:
         if under_way.room <= 0:
             has_more = True
             break
@@ -143,8 +146,7 @@ def claim(
         for message_id, bookings in under_way.booked.items()
     )
     # Whoever found nothing among the first of many destinations asks again at once: these are out of the way.
-    is_cut_short = len(due) > _DESTINATIONS and not consignments
-    next_due_at = (
-        now if is_cut_short else connection.execute(SQL["next_destination_due"], (now,)).fetchone()[0]
-    )
+    if is_cut_short and not consignments:
+        return Claimed((), has_more, now)
+    next_due_at = connection.execute(SQL["next_destination_due"], (now,)).fetchone()[0]
     return Claimed(consignments, has_more, next_due_at)

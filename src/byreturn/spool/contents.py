@@ -11,6 +11,7 @@ only after the commit that removed its row, so a row never lacks its file.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable
@@ -118,14 +119,18 @@ class FileWriter:
 
     def abort(self) -> None:
         """Throw it away, under whichever name it has by now."""
-        self._close()
-        self._aside.unlink(missing_ok=True)
-        self._final.unlink(missing_ok=True)
+        # Where this fails too, what is left is swept at the next start.
+        with contextlib.suppress(OSError):
+            self._close()
+        for path in (self._aside, self._final):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        # Forgotten first: Linux closes a descriptor also when it reports an error.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

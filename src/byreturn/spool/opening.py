@@ -27,6 +27,8 @@ SCHEMA_VERSION: Final = 1
 MIGRATIONS: Final[dict[int, str]] = {}
 DATABASE_NAME: Final = "spool.sqlite3"
 CONTENT_FOLDER: Final = "content"
+# What says nothing about the file: another program has it, or the disk is full.
+_PASSING: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 _FAILING_LIMIT: Final = 100_000
 _PAGE_OCTETS: Final = 8192
 
@@ -110,7 +112,7 @@ def open_spool(folder: Path, now: Instant) -> OpenSpool:
             connection.close()
         if isinstance(error, SpoolRefused):
             raise
-        raise SpoolRefused(_unusable(path, str(error))) from None
+        raise SpoolRefused(_refusal_of(path, error)) from None
     return OpenSpool(connection, opened)
 
 
@@ -128,11 +130,21 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def _refusal_of(path: Path, error: sqlite3.Error) -> str:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in _PASSING:
+        return (
+            f"{path}: {error}. The queue cannot be opened now, so the server did not start; no mail was "
+            "touched. Stop other programs that use the file, make room on the disk, and start again."
+        )
+    return _unusable(path, str(error))
+
+
 def _unusable(path: Path, why: str) -> str:
     return (
         f"{path}: {why}. The queue cannot be trusted like this, so the server did not start; no mail was "
         "touched. Stop everything that uses the file, keep a copy of the folder, and restore the file from "
-        "a backup, or recover it with: sqlite3 spool.sqlite3 .recover | sqlite3 recovered.sqlite3"
+        "a backup."
     )
 
 

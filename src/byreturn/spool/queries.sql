@@ -127,7 +127,7 @@ DELETE FROM destination WHERE name = ? AND failures = 0;
 SELECT min(due_at) FROM destination WHERE due_at > ?;
 
 -- name: owed_due
-SELECT message_id, min(due_at) FROM owed WHERE report_id IS NULL AND due_at <= ?
+SELECT message_id, min(due_at) FROM owed INDEXED BY owed_due WHERE report_id IS NULL AND due_at <= ?
 GROUP BY message_id ORDER BY 2 LIMIT ?;
 
 -- name: next_owed
@@ -198,7 +198,7 @@ WHERE state = 1 AND (
 -- name: destinations_of_interrupted
 INSERT INTO destination (name, due_at)
 SELECT destination, max(min(due_at), ?1) FROM recipient WHERE state = 1 GROUP BY destination
-ON CONFLICT (name) DO UPDATE SET due_at = min(due_at, excluded.due_at) WHERE failures = 0;
+ON CONFLICT (name) DO UPDATE SET due_at = min(due_at, max(excluded.due_at, coalesce(probe_at, 0)));
 
 -- name: release_interrupted
 -- Spread over the first two seconds by their number, so that a restart is no storm.

@@ -253,8 +253,7 @@ class SpoolReader:
     def _damaged(self, why: str) -> str:
         return (
             f"{self._path}: {why}. The queue cannot be read like this; nothing was touched. Stop the server, "
-            "keep a copy of the folder, and restore the file from a backup, or recover it with: "
-            "sqlite3 spool.sqlite3 .recover | sqlite3 recovered.sqlite3"
+            "keep a copy of the folder, and restore the file from a backup."
         )
 
     def _unreadable(self, why: str) -> str:

@@ -207,3 +207,22 @@ def test_without_pipelining_nothing_is_held():
     (event,) = session.receive(b"550 no\r\n")
     assert event.index == 0
     assert not session.is_holding
+
+
+@pytest.mark.parametrize("rest", [b"250 str", b"250-", b"2", b"\r"])
+def test_half_a_reply_behind_a_reset_spends_the_connection(rest):
+    # Its other half would be taken for the answer to the next MAIL.
+    session = ready()
+    session.begin(transaction())
+    session.receive(b"550 no\r\n")
+    (event,) = session.receive(b"250 reset\r\n" + rest)
+    assert isinstance(event, Broken)
+    assert session.phase is ClientPhase.CLOSED
+
+
+def test_half_a_reply_behind_the_hello_spends_the_connection():
+    session = ClientSession("mail.here.example")
+    session.receive(b"220 mx.there.example\r\n")
+    (event,) = session.receive(b"250 mx.there.example\r\n250 str")
+    assert isinstance(event, Broken)
+    assert session.phase is ClientPhase.CLOSED

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.contract.spools import RELAYED, InlineWorker, SqliteBox
+from tests.contract.spools import KEEP_CONTENT, REFUSED, RELAYED, InlineWorker, SqliteBox
 from tests.sim.clock import VirtualClock
 
 from byreturn.mail import QueueId, id_text
@@ -255,6 +255,20 @@ def test_a_start_sweeps_what_a_crash_kept_from_being_removed(box):
     assert told == []
     assert contents(box) == [id_text(later.id)]
     assert box.content(later.id) == b"x" * 100_000
+
+
+def test_a_file_goes_when_its_content_does(box):
+    delivered, failed, pair = large(box), large(box), large(box, "bob@away.example", "carol@away.example")
+    for mail in (delivered, failed, pair):
+        box.keep(mail)
+    box.settle(delivered.outcome(RELAYED), pair.outcome(RELAYED, 0))
+    assert contents(box) == [id_text(failed.id), id_text(pair.id)]
+    box.settle(pair.outcome(RELAYED, 1), failed.outcome(REFUSED))
+    assert contents(box) == [id_text(failed.id)]
+    box.tell(failed)
+    box.clock.advance(KEEP_CONTENT)
+    assert box.purge() == 1
+    assert contents(box) == []
 
 
 def test_a_start_keeps_the_files_of_all_who_need_them(box):
