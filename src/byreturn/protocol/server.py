@@ -345,10 +345,6 @@ class ServerSession:
         return Closing(violation=True)
 
     def _idle_command(self, answer: bytes) -> Closing | None:
-        if self.phase is not Phase.GREETED:
-            self._idle += 1
-        if self._idle > self._limits.commands_without_effect:
-            return self._violate(_TOO_IDLE)
         self._output.append(answer)
         return None
 

@@ -243,7 +243,7 @@ def test_a_damaged_page_is_found_at_start(used, table):
     text = refusal(used)
     has_three_parts(text, str(used / DATABASE_NAME))
     assert "damaged" in text or "malformed" in text
-    assert ".recover" in text
+    assert "from a backup" in text
     assert "keep a copy" in text
     assert (used / DATABASE_NAME).read_bytes() == before
 
@@ -364,7 +364,7 @@ def test_a_database_that_it_may_not_write_is_refused_and_nobody_is_sent_to_repai
     assert str(folder / DATABASE_NAME) in text
     assert "did not start" in text
     assert "user" in text, "it is the rights that are wrong"
-    assert ".recover" not in text
+    assert "from a backup" not in text
 
 
 def test_a_folder_is_made_with_all_above_it(tmp_path):

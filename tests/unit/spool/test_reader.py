@@ -153,7 +153,7 @@ def test_a_file_where_the_folder_should_be(tmp_path):
 
 def test_a_file_that_is_no_database(stopped):
     (stopped / DATABASE_NAME).write_bytes(b"something else " * 1000)
-    with pytest.raises(SpoolRefused, match=r"file is not a database.*nothing was touched.*\.recover"):
+    with pytest.raises(SpoolRefused, match=r"file is not a database.*nothing was touched.*from a backup"):
         SpoolReader(stopped)
 
 
