@@ -39,6 +39,8 @@ from tests.contract.spools import (
     uncertain,
     with_state,
 )
+from tests.sim.clock import VirtualClock
+from tests.sim.model_spool import Crash, Disk, ModelReader, ModelSettings, ModelSpool
 
 from byreturn.mail import (
     DAY,
@@ -1832,3 +1834,120 @@ def test_a_parked_recipient_is_still_told_to_be_late(box: Box) -> None:
     box.clock.advance(DAY)
     (line,) = box.taken(mail.id).lines
     assert (line.action, line.state) == (Action.DELAYED, Parked(4))
+
+
+# --- The model's hooks, by which a simulation decides who dies and what fails ------------------------------
+
+
+def model(**how: Any) -> tuple[ModelSpool, VirtualClock, Disk]:
+    disk, clock = Disk(), VirtualClock()
+    return ModelSpool(disk, clock, **how), clock, disk
+
+
+def test_a_model_takes_its_time_and_keeps_the_order() -> None:
+    delays = [50, 10, 30, 0]
+    spool, clock, disk = model(delay=lambda _name, number: delays[number - 1])
+    box = ModelBox()
+    told: list[tuple[int, Instant]] = []
+    for n in range(4):
+        spool.accept(box.make(BOB).new, lambda _, n=n: told.append((n, clock.now())))  # type: ignore[misc]
+        clock.advance(15)
+    clock.advance(SECOND)
+    start = disk.log[0].at - 50
+    assert [(n, at - start) for n, at in told] == [(0, 50), (1, 50), (2, 60), (3, 60)]
+    assert [committed.number for committed in disk.log] == [1, 2, 3, 4]
+
+
+def test_a_model_may_answer_reads_later_and_as_of_then() -> None:
+    spool, clock, _ = model(settings=ModelSettings(reads_inside=False), delay=lambda name, _: 5)
+    mail = ModelBox().make(BOB)
+    told: list[object] = []
+    spool.accept(mail.new, told.append)
+    spool.content(mail.id, told.append)
+    assert told == []
+    clock.advance(5)
+    assert told[0] is None
+    assert isinstance(told[1], ModelReader)
+
+
+def test_a_hook_knows_the_operation_by_its_name_and_its_number() -> None:
+    heard: list[tuple[str, int]] = []
+
+    def before(name: str, number: int) -> SpoolFault | None:
+        heard.append((name, number))
+        return SpoolFault("no", is_full=True) if number == 2 else None
+
+    spool, clock, disk = model(before=before)
+    box = ModelBox()
+    told: list[object] = []
+    for _ in range(3):
+        spool.accept(box.make(BOB).new, told.append)
+    clock.run_now()
+    spool.owed_due(clock.now(), 10, told.append)
+    assert heard == [("accept", 1), ("accept", 2), ("accept", 3), ("owed_due", 4)]
+    assert told[:3] == [None, SpoolFault("no", is_full=True), None]
+    assert (len(disk.messages), [one.number for one in disk.log]) == (2, [1, 3])
+
+
+def test_a_write_of_a_large_content_can_fail_and_stays_failed() -> None:
+    spool, clock, disk = model(
+        before=lambda name, number: SpoolFault("no") if (name, number) == ("write", 2) else None
+    )
+    writer = spool.content_writer(QueueId(1))
+    assert [writer.write(b"x") for _ in range(3)] == [None, SpoolFault("no"), SpoolFault("no")]
+    told: list[object] = []
+    writer.seal(told.append)
+    clock.run_now()
+    assert told == [SpoolFault("no")]
+    assert disk.sealed == {}
+
+
+@pytest.mark.parametrize("name", ["owed_due", "take_owed", "content"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_can_die_at_a_read(name: str, when: str) -> None:
+    spool, clock, _ = model()
+
+    def die(called: str, _number: int) -> SpoolFault | None:
+        if called == name:
+            raise Crash
+        return None
+
+    setattr(spool, when, die)
+    told: list[object] = []
+    reads: dict[str, Callable[[], None]] = {
+        "owed_due": lambda: spool.owed_due(clock.now(), 1, told.append),
+        "take_owed": lambda: spool.take_owed(QueueId(1), clock.now(), told.append),
+        "content": lambda: spool.content(QueueId(1), told.append),
+    }
+    with pytest.raises(Crash):
+        reads[name]()
+    for read in reads.values():
+        read()
+    spool.accept(ModelBox().make(BOB).new, told.append)
+    clock.run_now()
+    assert (told, spool.is_alive) == ([], False)
+
+
+def test_only_the_last_to_open_a_disk_has_it() -> None:
+    old, clock, disk = model()
+    new = ModelSpool(disk, clock)
+    told: list[object] = []
+    old.accept(ModelBox().make(BOB).new, told.append)
+    clock.run_now()
+    assert (told, disk.messages) == ([], {})
+    assert (old.is_alive, new.is_alive) == (False, True)
+
+
+def test_the_log_tells_the_checkers_what_was_asked_and_what_was_answered() -> None:
+    box = ModelBox()
+    mail = box.booked(BOB)
+    outcome = mail.outcome(REFUSED)
+    box.settle(outcome)
+    accepted, settled = box.disk.log
+    assert (accepted.name, accepted.asked, accepted.answer) == ("accept", (mail.new,), None)
+    assert (settled.name, settled.asked) == ("settle", ((outcome,), (), box.now))
+    assert settled.answer == Settled((), ((mail.id, box.now),))
+    assert [(one.key, one.before, one.after) for one in box.disk.changes] == [
+        ((mail.id, 0), None, InFlight(Fence(1, 1))),
+        ((mail.id, 0), InFlight(Fence(1, 1)), Failed(1)),
+    ]

@@ -345,6 +345,9 @@ class ServerSession:
         return Closing(violation=True)
 
     def _idle_command(self, answer: bytes) -> Closing | None:
+        self._idle += 1
+        if self._idle > self._limits.commands_without_effect:
+            return self._violate(_TOO_IDLE)
         self._output.append(answer)
         return None
 
@@ -353,9 +356,6 @@ class ServerSession:
         if not is_hello_name(name):
             return self._refuse("EHLO", _HELLO_NAME)
         # RFC 5321 section 4.1.4: a second EHLO resets as RSET does; the host resets on Hello.
-        self._idle += 1
-        if self._idle > self._limits.commands_without_effect:
-            return self._violate(_TOO_IDLE)
         return Hello(name, extended)
 
     def _ehlo(self, text: str) -> Question:
