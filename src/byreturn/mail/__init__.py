@@ -10,6 +10,7 @@ from byreturn.mail.address import (
     normal_domain,
     reverse_path_from_text,
 )
+from byreturn.mail.content import InMemory
 from byreturn.mail.diagnosis import Action, Cause, Diagnosis, PeerSaid, Phase, WeFound
 from byreturn.mail.envelope import (
     BodyType,
@@ -54,6 +55,7 @@ __all__ = [
     "EnhancedStatus",
     "HeaderFacts",
     "IdFactory",
+    "InMemory",
     "Instant",
     "Mailbox",
     "Message",

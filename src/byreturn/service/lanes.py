@@ -18,11 +18,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from byreturn.mail import SECOND, Duration, Instant
+from byreturn.mail import SECOND, Duration, InMemory, Instant
 from byreturn.policy import RetrySchedule
 from byreturn.ports import ContentReader, SpoolFault, Stream, World
 from byreturn.service.attempt import Attempt
-from byreturn.service.batch import Batch, Carried, InMemory
+from byreturn.service.batch import Batch, Carried
 from byreturn.service.connection import Connection, Lost, Timeouts
 from byreturn.service.routes import Routes, ToHosts
 from byreturn.service.settlement import Settlement

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from byreturn.mail import Booking, Cause, Mailbox, Message, WeFound, id_text
+from byreturn.mail import Booking, Cause, InMemory, Mailbox, Message, WeFound, id_text
 from byreturn.policy import Outcome, PutOff, Refused, RetrySchedule, Stored, after_4yz
 from byreturn.ports import ContentReader, SpoolFault, StoreFault, StoreRefused, World
-from byreturn.service.batch import Carried, Found, InMemory
+from byreturn.service.batch import Carried, Found
 from byreturn.service.settlement import Settlement
 
 

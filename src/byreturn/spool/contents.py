@@ -30,26 +30,6 @@ def fault_of(error: OSError, what: str) -> SpoolFault:
     return SpoolFault(f"{what}: {error.strerror}", is_full=error.errno in (errno.ENOSPC, errno.EDQUOT))
 
 
-class BytesReader:
-    """A content in memory."""
-
-    __slots__ = ("_at", "_data", "octets")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-        self.octets = len(data)
-
-    def read(self, octets: int) -> bytes:
-        """Return the next octets."""
-        at = self._at
-        self._at = at + octets
-        return self._data if at == 0 and octets >= self.octets else self._data[at : at + octets]
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
-
 class FileReader:
     """A content in a file, read by the loop a piece at a time: 64 KiB from the page cache take 20 us."""
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from byreturn.mail import SECOND, Destination, Duration, Instant, QueueId, id_text
+from byreturn.mail import SECOND, Destination, Duration, InMemory, Instant, QueueId, id_text
 from byreturn.ports import (
     Claimed,
     Clock,
@@ -38,7 +38,7 @@ from byreturn.ports import (
 from byreturn.spool.accepting import accept
 from byreturn.spool.claiming import claim
 from byreturn.spool.committer import Committer
-from byreturn.spool.contents import BytesReader, FileReader, FileWriter, sweep
+from byreturn.spool.contents import FileReader, FileWriter, sweep
 from byreturn.spool.keeping import Keeping, Purged, purge
 from byreturn.spool.opening import (
     CONTENT_FOLDER,
@@ -223,7 +223,7 @@ class SqliteSpool:
             done(row)
             return
         if row[0] is not None:
-            done(BytesReader(row[0]))
+            done(InMemory(row[0]))
             return
         try:
             done(FileReader(self._content_path(message_id)))

@@ -8,10 +8,10 @@ import pytest
 from tests.contract.spools import KEEP_CONTENT, REFUSED, RELAYED, InlineWorker, SqliteBox
 from tests.sim.clock import VirtualClock
 
-from byreturn.mail import QueueId, id_text
+from byreturn.mail import InMemory, QueueId, id_text
 from byreturn.ports import SpoolFault
 from byreturn.spool import SpoolSettings, SqliteSpool
-from byreturn.spool.contents import BytesReader, FileReader, FileWriter
+from byreturn.spool.contents import FileReader, FileWriter
 from byreturn.spool.opening import CONTENT_FOLDER
 
 CALLS = ("open", "write", "fsync", "close", "rename")
@@ -177,7 +177,7 @@ def test_what_is_thrown_away_leaves_nothing(tmp_path, is_sealed):
     writer.abort()
 
 
-@pytest.mark.parametrize("make", [BytesReader, "file"])
+@pytest.mark.parametrize("make", [InMemory, "file"])
 def test_a_reader_gives_everything_once_in_order(tmp_path, make):
     data = bytes(range(256)) * 10
     if make == "file":
