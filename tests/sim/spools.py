@@ -59,6 +59,7 @@ class SqliteMaker:
     def open(self, clock: Clock, gather: Duration) -> tuple[SqliteSpool, Opened]:
         if self._open is not None:
             self._open.abandon()
+            self._open = None
         self._open = SqliteSpool(
             self._folder,
             InlineWorker(),
