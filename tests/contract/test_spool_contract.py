@@ -860,6 +860,18 @@ def test_a_limit_holds_for_reports_too(box: Box) -> None:
     assert len(addresses(box.claim(3))) == 2
 
 
+def test_reports_that_must_wait_for_room_do_not_hide_the_others(box: Box) -> None:
+    about = box.booked(BOB)
+    box.accept(box.report_on(about, *(f"r{n}@full.example" for n in range(4))))
+    box.waiting("urgent@b.example", priority=Priority.URGENT)
+    box.clock.advance(MINUTE)
+    box.accept(box.report_on(about, "r@c.example"))
+    assert box.claimed(2, {"full.example": 0}) == ["r@c.example", "urgent@b.example"]
+    box.accept(box.report_on(about, "r@c.example"))
+    box.waiting("urgent@b.example", priority=Priority.URGENT, due_at=box.now - HOUR)
+    assert box.claimed(1, {"full.example": 0}) == ["r@c.example"]
+
+
 def test_a_limit_of_nothing_books_nothing(box: Box) -> None:
     box.waiting(BOB)
     claimed = box.claim(0)

@@ -25,6 +25,7 @@ _BOOKED_FOR: Final[Duration] = 15 * MINUTE
 # A probe that was interrupted is made again so much later.
 _PROBE_BOOKED_FOR: Final[Duration] = 30 * MINUTE
 _DESTINATIONS: Final = 500
+_REPORTS_PASSED_OVER: Final = 500
 
 
 class _Claim:
@@ -52,8 +53,13 @@ class _Claim:
 
     def book_reports(self) -> None:
         """Book reports that are due, wherever they go, as far as the quotas let them."""
-        rows = self._connection.execute(SQL["due_reports"], (self._now, self.room)).fetchall()
-        for message_id, ordinal, destination in rows:
+        # Those that must wait for room at their destination are not to hide the others.
+        wanted = self.room + _REPORTS_PASSED_OVER
+        for message_id, ordinal, destination in self._connection.execute(
+            SQL["due_reports"], (self._now, wanted)
+        ).fetchall():
+            if self.room <= 0:
+                break
             if self.quota(destination) > 0:
                 self._book(destination, [(message_id, ordinal)])
 
