@@ -144,7 +144,6 @@ def _review(
     if (
         count > 1
         and due_at is not None
-        and due_at > now
         and not _one(connection, SQL["somebody_unheard"], message_id)
         and not _one(connection, SQL["reports_so_far"], message_id)
     ):
