@@ -25,17 +25,13 @@ class Watch:
         self._timer_at: Instant = 0
 
     def set(self, limit: Duration) -> None:
-        """Ring `limit` from now, unless set again or cleared before."""
+        """Ring `limit` from now, unless set again or stopped before."""
         due_at = self._due_at = self._clock.now() + limit
         if self._timer is None:
             self._start(limit, due_at)
         elif due_at < self._timer_at:
             self._timer.cancel()
             self._start(limit, due_at)
-
-    def clear(self) -> None:
-        """Do not ring; a timer that runs finds nothing to do."""
-        self._due_at = None
 
     def stop(self) -> None:
         """Do not ring, and let go of the timer."""

@@ -27,7 +27,6 @@ from byreturn.ports import (
     DestinationNews,
     Expiry,
     NewMessage,
-    Opened,
     OwedDue,
     OwedReport,
     Settled,
@@ -111,10 +110,6 @@ class SqliteSpool:
     def epoch(self) -> int:
         """Our own epoch."""
         return self.opened.epoch
-
-    def opened_facts(self) -> Opened:
-        """What start found."""
-        return self.opened
 
     # --- Writing --------------------------------------------------------------------------------------
 
