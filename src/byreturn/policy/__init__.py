@@ -1,5 +1,6 @@
 """The decisions: facts and the present instant in, a verdict out. Pure."""
 
+from byreturn.policy.advice import LESSON_HOLDS, Advice, Topic, advice_of
 from byreturn.policy.classify import Fate, fate_of, fate_of_recipient
 from byreturn.policy.guard import IpNetwork, address_in, is_dialable
 from byreturn.policy.lifecycle import (
@@ -36,6 +37,7 @@ from byreturn.policy.lifecycle import (
     attempts_of,
 )
 from byreturn.policy.owed import owed_for, report_due_at, wants_delay_notice
+from byreturn.policy.rate import Bucket, Rate
 from byreturn.policy.retry import RetrySchedule, after_4yz, after_no_answer, after_silence
 from byreturn.policy.routing import (
     LoopsBack,
@@ -47,11 +49,17 @@ from byreturn.policy.routing import (
     StaticRoute,
     order_mx,
 )
+from byreturn.policy.terms import HOSTS_PREFIX, Terms, TermsTable
+from byreturn.policy.window import Window
 
 __all__ = [
     "FINAL",
+    "HOSTS_PREFIX",
+    "LESSON_HOLDS",
     "TRANSITIONS",
+    "Advice",
     "Booked",
+    "Bucket",
     "Delivered",
     "Discarded",
     "Event",
@@ -74,6 +82,7 @@ __all__ = [
     "Parked",
     "PutOff",
     "RanOutOfTime",
+    "Rate",
     "Refused",
     "Relayed",
     "RetrySchedule",
@@ -82,14 +91,19 @@ __all__ = [
     "State",
     "StaticRoute",
     "Stored",
+    "Terms",
+    "TermsTable",
+    "Topic",
     "Uncertain",
     "Waiting",
     "WasDiscarded",
     "WasHeld",
     "WasReleased",
     "WasReturned",
+    "Window",
     "address_in",
     "advance",
+    "advice_of",
     "after_4yz",
     "after_no_answer",
     "after_silence",

@@ -1,10 +1,9 @@
 """Where the mail for a destination goes: the static table, the order of its MX hosts, ourselves among them.
 
-    route table   exact name  >  "*.name" with more labels first  >  "*"
+    route table   the closest pattern
     MX            by preference, shuffled inside one; ourselves and everything not better is struck out
 
-A pattern `*.partner.example` is everything *below* partner.example, by whole labels: it matches neither
-partner.example itself nor notpartner.example. Pure: a shuffle is done with numbers from the caller.
+Pure: a shuffle is done with numbers from the caller.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from byreturn.mail import Destination
+from byreturn.policy.patterns import PatternTable
 
 # More MX hosts than this are not tried: 500 of them are an attack, not a service.
 MX_LIMIT: Final = 20
@@ -41,21 +41,11 @@ class RouteTable:
     """The static routes; an empty table matches nothing."""
 
     def __init__(self, routes: Sequence[StaticRoute]) -> None:
-        self._exact = {route.pattern: route for route in routes if not route.pattern.startswith("*")}
-        self._below = {route.pattern[2:]: route for route in routes if route.pattern.startswith("*.")}
-        self._all = next((route for route in routes if route.pattern == "*"), None)
+        self._routes = PatternTable({route.pattern: route for route in routes})
 
     def match(self, destination: Destination) -> StaticRoute | None:
-        """Return the most specific route for a destination."""
-        exact = self._exact.get(destination)
-        if exact is not None:
-            return exact
-        name: str = destination
-        while "." in name:
-            name = name.partition(".")[2]
-            if name in self._below:
-                return self._below[name]
-        return self._all
+        """Return the closest route for a destination."""
+        return self._routes.closest(destination)
 
 
 class Ordered(Struct, frozen=True):
