@@ -29,8 +29,8 @@ import uvloop
 from msgspec import Struct
 
 from byreturn.config import Config, ListenerConfig
-from byreturn.mail import SECOND, Duration, normal_domain
-from byreturn.policy import RouteTable
+from byreturn.mail import SECOND, Destination, Duration, normal_domain
+from byreturn.policy import BrakeRules, RouteTable, TermsTable
 from byreturn.ports import Endpoint, Stream, World
 from byreturn.protocol import SessionLimits
 from byreturn.service import (
@@ -45,6 +45,7 @@ from byreturn.service import (
     ReportSettings,
     RouteSettings,
     Timeouts,
+    claim_quota,
 )
 from byreturn.spool import Keeping, SpoolSettings, SqliteSpool
 from byreturn.store import AT_ONCE, LocalDirectory, LocalDomain, MaildirStore
@@ -154,7 +155,7 @@ class _Server:
             spool=self._spool,
             epoch=self._spool.epoch,
             resolver=self._resolver,
-            dialer=SocketDialer(self._loop, config.delivery.source_address or ""),
+            dialer=SocketDialer(self._loop),
             directory=directory,
             mailboxes=MaildirStore(
                 root, self._store_worker, self._clock, directory.has_mailbox, config.hostname
@@ -271,7 +272,7 @@ def _spool_settings(config: Config) -> SpoolSettings:
     return SpoolSettings(
         gather=config.report.gather,
         keeping=Keeping(history.keep, history.keep_failed_content, history.keep_failed_octets),
-        quota=config.delivery.destination_quota,
+        quota=claim_quota(config.delivery.destination_quota),
         reserve_octets=config.limits.reserve_octets,
     )
 
@@ -350,8 +351,7 @@ def _house_settings(config: Config) -> HouseSettings:
                 transaction=times.transaction,
             ),
             connections=delivery.connections,
-            window=delivery.connections_per_lane,
-            messages_per_connection=delivery.messages_per_connection,
+            connections_per_address=delivery.connections_per_address,
             idle=delivery.idle,
         ),
         report=ReportSettings(config.hostname, config.report.postmaster, config.report.return_octets),
@@ -360,6 +360,13 @@ def _house_settings(config: Config) -> HouseSettings:
         ),
         delay=DelayRule(config.report.delay_notice_after),
         schedule=config.retry,
+        terms=TermsTable(config.terms, config.destinations),
+        brake=BrakeRules(
+            keep=config.history.keep,
+            keep_trying=config.brake.keep_trying,
+            denied_destinations=config.brake.denied_destinations,
+            known_names=tuple(Destination(name) for name in config.brake.known_names),
+        ),
         table=RouteTable(config.routes),
         node=config.node,
     )

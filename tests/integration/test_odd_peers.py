@@ -489,7 +489,7 @@ class TestR6OutOfStep:
     ) -> None:
         mood = Mood(extra_replies={"dot": stray})
         everybody = [f"person{number}@partner.example" for number in range(8)]
-        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_lane": window}
+        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_destination": window}
         with MoodyPeer(mood=mood) as peer, house(tmp_path, peer, delivery=delivery) as server:
             for each in everybody:
                 server.send(SENDER, [each])
@@ -606,7 +606,7 @@ class TestR9Words:
 
 class TestConnections:
     def test_a_hundred_messages_share_few_connections(self, tmp_path: Path) -> None:
-        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_lane": 3}
+        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_destination": 3}
         with MoodyPeer() as peer, house(tmp_path, peer, delivery=delivery) as server:
             with server.client() as client:
                 for number in range(100):
@@ -617,7 +617,7 @@ class TestConnections:
 
     def test_a_connection_serves_so_many_and_no_more(self, tmp_path: Path) -> None:
         delivery = {
-            "allow_private": ["127.0.0.0/8"], "connections_per_lane": 2, "messages_per_connection": 10,
+            "allow_private": ["127.0.0.0/8"], "connections_per_destination": 2, "messages_per_connection": 10,
         }  # fmt: skip
         with MoodyPeer() as peer, house(tmp_path, peer, delivery=delivery) as server:
             with server.client() as client:
@@ -647,7 +647,7 @@ class TestConnections:
 
     def test_a_peer_that_hangs_up_after_every_message_gets_them_all(self, tmp_path: Path) -> None:
         """Being tired of a connection is nothing against the mail that would have used it next."""
-        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_lane": 1}
+        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_destination": 1}
         mood = Mood(close_after="dot")
         with MoodyPeer(mood=mood) as peer, house(tmp_path, peer, delivery=delivery) as server:
             with server.client() as client:
@@ -658,7 +658,7 @@ class TestConnections:
             assert len(peer.received) == 30
 
     def test_421_on_a_kept_connection_is_against_the_connection(self, tmp_path: Path) -> None:
-        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_lane": 1}
+        delivery = {"allow_private": ["127.0.0.0/8"], "connections_per_destination": 1}
         with MoodyPeer() as peer, house(tmp_path, peer, delivery=delivery) as server:
             server.send(SENDER, [GOOD])
             assert is_delivered(server)

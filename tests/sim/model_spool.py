@@ -32,6 +32,7 @@ from msgspec.structs import replace
 
 from byreturn.mail import (
     DAY,
+    HOUR,
     MINUTE,
     SECOND,
     Action,
@@ -58,7 +59,9 @@ from byreturn.policy import (
     InFlight,
     Interrupted,
     RanOutOfTime,
+    Relayed,
     State,
+    Unbooked,
     Waiting,
     advance,
     attempts_of,
@@ -66,17 +69,22 @@ from byreturn.policy import (
     report_due_at,
 )
 from byreturn.ports import (
+    KNOWN_LIMIT,
+    LESSONS_LIMIT,
+    Braked,
     Claimed,
     Clock,
     ContentReader,
     ContentWriter,
     DestinationNews,
     Expiry,
+    Lesson,
     NewMessage,
     Opened,
     OwedDue,
     OwedLine,
     OwedReport,
+    Past,
     Settled,
     Settling,
     SpoolFault,
@@ -128,6 +136,7 @@ class Life(Struct):
     changed_at: Instant
     heard_at: Instant | None
     finding: Diagnosis | None
+    expires_at: Instant
     interruptions: int = 0
 
 
@@ -200,6 +209,9 @@ class Disk(Struct):
     sealed: dict[QueueId, bytes] = field(default_factory=dict)  # large contents not yet accepted
     health: dict[Destination, Health] = field(default_factory=dict)
     history: dict[QueueId, list[Attempt]] = field(default_factory=dict)
+    known: dict[Destination, Past] = field(default_factory=dict)
+    lessons: dict[tuple[str, str], Lesson] = field(default_factory=dict)
+    brake: Braked | None = None
     changes: list[Change] = field(default_factory=list)
     log: list[Committed] = field(default_factory=list)
 
@@ -366,6 +378,20 @@ class ModelSpool:
         """Forget what is past its keeping."""
         self._commit("purge", (now, limit), lambda: self._purge(now, limit), done)
 
+    def denied(
+        self, destination: Destination, since: Instant | None, done: Callable[[SpoolFault | None], None]
+    ) -> None:
+        """Note since when a name is denied."""
+        self._commit("denied", (destination, since), lambda: self._denied(destination, since), done)
+
+    def learn(self, lesson: Lesson, done: Callable[[SpoolFault | None], None]) -> None:
+        """Remember a lesson."""
+        self._commit("learn", (lesson,), lambda: self._learn(lesson), done)
+
+    def set_brake(self, braked: Braked | None, done: Callable[[SpoolFault | None], None]) -> None:
+        """Put the brake on, or let it off."""
+        self._commit("set_brake", (braked,), lambda: self._set_brake(braked), done)
+
     # --- The port: reading ----------------------------------------------------------------------------
 
     def owed_due(self, now: Instant, limit: int, done: Callable[[OwedDue | SpoolFault], None]) -> None:
@@ -377,6 +403,10 @@ class ModelSpool:
     ) -> None:
         """Read what a report must say."""
         self._read("take_owed", lambda: self._take_owed(message_id, now), done)
+
+    def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
+        """Tell when a destination last took mail."""
+        self._read("past", lambda: self.disk.known.get(destination), done)
 
     def content(self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]) -> None:
         """Open a content."""
@@ -518,7 +548,15 @@ class ModelSpool:
             for health in sorted(disk.health.values(), key=lambda health: health.news.failing_since or 0)
         )
         floor = max(disk.messages, default=QueueId(0))
-        return Opened(disk.epoch, floor, failing, interrupted, parked)
+        known = sorted(disk.known, key=lambda name: (-disk.known[name].took_mail_at, name))
+        lessons = sorted(
+            (lesson for lesson in disk.lessons.values() if lesson.until > now),
+            key=lambda lesson: (-lesson.learned_at, lesson.hosts, lesson.kind),
+        )
+        return Opened(
+            disk.epoch, floor, failing, interrupted, parked, tuple(known[:KNOWN_LIMIT]),
+            tuple(lessons[:LESSONS_LIMIT]), disk.brake,
+        )  # fmt: skip
 
     def _interrupt(self, message_id: QueueId, life: Life, now: Instant) -> bool:
         """Let a recipient wait again that was in flight when we died; say whether it is parked instead."""
@@ -552,7 +590,8 @@ class ModelSpool:
             assert isinstance(one.state, (Waiting, InFlight)), "a recipient begins waiting or in flight"
             heard_at = None if one.finding is None else at
             ordinal = one.recipient.ordinal
-            lives[ordinal] = Life(one.recipient, one.state, at, at, heard_at, one.finding)
+            expires_at = message.expires_at if one.expires_at is None else one.expires_at
+            lives[ordinal] = Life(one.recipient, one.state, at, at, heard_at, one.finding, expires_at)
             disk.changes.append(Change(at, self.epoch, (message.id, ordinal), None, one.state))
             if isinstance(one.state, Waiting) and one.delay_notice_at is not None:
                 self._note_owed(message.id, ordinal, Action.DELAYED, one.delay_notice_at, at)
@@ -586,6 +625,13 @@ class ModelSpool:
         life = self.disk.lives.get(message_id, {}).get(ordinal)
         if life is None or life.state != InFlight(settling.fence):
             return False
+        if settling.expires_at is not None:
+            life.expires_at = settling.expires_at
+        if isinstance(settling.event, Unbooked):
+            self._move(message_id, life, settling.event, now)
+            return True
+        if isinstance(settling.event, Relayed):
+            self._take_mail(settling.destination, now)
         life.finding = settling.event.diagnosis  # type: ignore[union-attr]  # every outcome has one
         self._note(message_id, life, settling.began_at, now, type(settling.event), life.finding)
         self._move(message_id, life, settling.event, now)
@@ -731,7 +777,7 @@ class ModelSpool:
             health = self.disk.health.get(life.recipient.destination)
             if health is not None:
                 health.probe_at = now + PROBE_BOOKED_FOR
-            bookings.setdefault(message_id, []).append(Booking(life.recipient, attempt))
+            bookings.setdefault(message_id, []).append(Booking(life.recipient, attempt, life.expires_at))
         return tuple(
             Consignment(self.disk.messages[message_id], tuple(booked))
             for message_id, booked in bookings.items()
@@ -781,7 +827,7 @@ class ModelSpool:
             state=life.state,
             finding=finding,
             at=line.at,
-            expires_at=self.disk.messages[message_id].expires_at,
+            expires_at=life.expires_at,
             next_try_at=next_try_at,
             last_attempt_at=max(
                 (
@@ -814,9 +860,9 @@ class ModelSpool:
     def _expire(self, now: Instant, started_at: Instant, limit: int) -> Expiry:
         disk = self.disk
         over: list[tuple[Instant, QueueId, int]] = sorted(
-            (disk.messages[message_id].expires_at, message_id, life.recipient.ordinal)
+            (life.expires_at, message_id, life.recipient.ordinal)
             for message_id, life, _ in disk.waiting()
-            if disk.messages[message_id].expires_at <= now and life.recipient.destination in disk.health
+            if life.expires_at <= now and life.recipient.destination in disk.health
         )
         probe: dict[Destination, None] = {}
         touched: dict[QueueId, None] = {}
@@ -836,7 +882,7 @@ class ModelSpool:
             if not self._is_probing(destination):
                 disk.health[destination].probe_at = min(disk.health[destination].probe_at, now)
         owed = self._review(touched, now)
-        later = [disk.messages[message_id].expires_at for message_id, _, _ in disk.waiting()]
+        later = [life.expires_at for _, life, _ in disk.waiting()]
         next_at = now if expired == limit else min((at for at in later if at > now), default=None)
         return Expiry(expired, owed, tuple(probe), next_at)
 
@@ -885,7 +931,36 @@ class ModelSpool:
         ][:limit]
         for message_id in old:
             self._forget(message_id)
-        return len(gone.union(old))
+        return len(gone.union(old)) + self._forget_remembered(now, limit)
+
+    # --- What is remembered beside the queue ----------------------------------------------------------
+
+    def _take_mail(self, destination: Destination, now: Instant) -> None:
+        before = self.disk.known.get(destination)
+        every = min(HOUR, self.settings.keep_history)
+        if before is None or before.denied_since is not None or now - before.took_mail_at >= every:
+            self.disk.known[destination] = Past(now, None)
+
+    def _denied(self, destination: Destination, since: Instant | None) -> None:
+        if destination in self.disk.known:
+            self.disk.known[destination] = replace(self.disk.known[destination], denied_since=since)
+
+    def _learn(self, lesson: Lesson) -> None:
+        self.disk.lessons[lesson.hosts, lesson.kind] = lesson
+
+    def _set_brake(self, braked: Braked | None) -> None:
+        self.disk.brake = braked
+
+    def _forget_remembered(self, now: Instant, limit: int) -> int:
+        disk, oldest = self.disk, now - self.settings.keep_history
+        known = sorted(disk.known, key=lambda name: (disk.known[name].took_mail_at, name))
+        gone = [name for name in known if disk.known[name].took_mail_at < oldest][:limit]
+        for name in gone:
+            del disk.known[name]
+        lessons = sorted((lesson.until, key) for key, lesson in disk.lessons.items() if lesson.until <= now)
+        for _, key in lessons[:limit]:
+            del disk.lessons[key]
+        return len(gone) + len(lessons[:limit])
 
     def _forget(self, message_id: QueueId) -> None:
         disk = self.disk

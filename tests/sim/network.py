@@ -158,7 +158,12 @@ class SimDialer:
         self._own = own
 
     def dial(
-        self, endpoint: Endpoint, limit: Duration, done: Callable[[Stream | DialFailed], None]
+        self,
+        endpoint: Endpoint,
+        limit: Duration,
+        done: Callable[[Stream | DialFailed], None],
+        *,
+        source: str = "",
     ) -> SimDial:
         self._network.dials += 1
         dial = SimDial()
@@ -170,7 +175,7 @@ class SimDialer:
             if host is None or host.state is HostState.REFUSING:
                 done(DialFailed("connection refused", refused=True))
                 return
-            near = Endpoint("127.0.0.1", self._network.next_port())
+            near = Endpoint(source or "127.0.0.1", self._network.next_port())
             ours, theirs = self._network.pair(near, endpoint)
             self._own(ours)
             done(ours)
@@ -178,7 +183,7 @@ class SimDialer:
 
         def silence() -> None:
             if not dial.is_cancelled:
-                done(DialFailed("no answer", refused=False))
+                done(DialFailed("no answer", refused=False, timed_out=True))
 
         host = self._network.hosts.get(endpoint)
         if host is not None and host.state is HostState.BLACK_HOLE:

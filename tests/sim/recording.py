@@ -13,15 +13,18 @@ from typing import Any
 
 from byreturn.mail import Destination, Instant, QueueId
 from byreturn.ports import (
+    Braked,
     Claimed,
     Clock,
     ContentReader,
     ContentWriter,
     DestinationNews,
     Expiry,
+    Lesson,
     NewMessage,
     OwedDue,
     OwedReport,
+    Past,
     Settled,
     Settling,
     Spool,
@@ -124,6 +127,23 @@ class RecordingSpool:
     def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:
         if watched := self._watch("purge", now, done):
             self._spool.purge(now, limit, watched)
+
+    def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
+        self._spool.past(destination, done)
+
+    def denied(
+        self, destination: Destination, since: Instant | None, done: Callable[[SpoolFault | None], None]
+    ) -> None:
+        if watched := self._watch("denied", (destination, since), done):
+            self._spool.denied(destination, since, watched)
+
+    def learn(self, lesson: Lesson, done: Callable[[SpoolFault | None], None]) -> None:
+        if watched := self._watch("learn", lesson, done):
+            self._spool.learn(lesson, watched)
+
+    def set_brake(self, braked: Braked | None, done: Callable[[SpoolFault | None], None]) -> None:
+        if watched := self._watch("set_brake", braked, done):
+            self._spool.set_brake(braked, watched)
 
     def has_room(self, octets: int) -> bool:
         return self._spool.has_room(octets)

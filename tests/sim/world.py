@@ -37,7 +37,7 @@ from byreturn.mail import (
     QueueId,
     iso_date,
 )
-from byreturn.policy import Expired, State
+from byreturn.policy import Expired, State, Terms, TermsTable
 from byreturn.ports import Clock, Endpoint, NewMessage, Opened, OwedReport, Settling
 from byreturn.service import (
     HouseSettings,
@@ -104,7 +104,8 @@ class Simulation:
         self.settings = HouseSettings(
             reception=ReceptionSettings("mail.here.example", (ip_network("127.0.0.0/8"),)),
             routes=RouteSettings("mail.here.example", PORT, (ip_network("127.0.0.0/8"),)),
-            relay=RelaySettings("mail.here.example", window=self.random.choice((1, 3, 20))),
+            relay=RelaySettings("mail.here.example"),
+            terms=TermsTable(Terms(connections=self.random.choice((1, 3, 20)))),
             report=ReportSettings("mail.here.example", Mailbox("postmaster", "here.example")),
         )
         self.process: Process | None = None

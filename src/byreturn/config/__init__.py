@@ -4,6 +4,7 @@ from byreturn.config.errors import ConfigError
 from byreturn.config.load import load, load_text
 from byreturn.config.model import (
     Alias,
+    BrakeConfig,
     Config,
     DeliveryConfig,
     DnsConfig,
@@ -20,6 +21,7 @@ from byreturn.config.render import default_configuration, effective_text, refere
 
 __all__ = [
     "Alias",
+    "BrakeConfig",
     "Config",
     "ConfigError",
     "DeliveryConfig",

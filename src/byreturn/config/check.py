@@ -174,6 +174,9 @@ _ONE_NAME_LIMIT: Final = 64  # a longer name is no slip of the finger, and compa
 
 
 def _remedy_for_unknown(section: Section, name: str, known: list[str]) -> str:
+    renamed = next((key.name for key in section.keys if key.formerly == name), None)
+    if renamed is not None:
+        return f'It is called "{renamed}" now.'
     plain = name.lower()[:_ONE_NAME_LIMIT]
     close = get_close_matches(plain, known, n=1) or get_close_matches(plain.replace("-", "_"), known, n=1)
     if close and close[0] != name:

@@ -1,4 +1,4 @@
-"""Fill in the values that follow from others: a preset's, the machine's name, a default port.
+"""Fill in the values that follow from others: a preset's, the machine's name, a default port, everybody's.
 
 It runs when everything is known to be good, and changes settings in place of the model, so that what
 `byreturn check` shows is what is in effect, whichever way it came about.
@@ -39,9 +39,27 @@ def derive(blocks: Sequence[Block], *, folder: Path, machine_hostname: str) -> t
         port=_value(blocks_of(blocks, "delivery")[0], "port"),
         preset=_value(blocks_of(blocks, "retry")[0], "preset"),
     )
-    return tuple(
+    derived = [
         replace(block, settings=tuple(_derive_one(block, setting, facts) for setting in block.settings))
         for block in blocks
+    ]
+    # What a rule leaves out is as for everybody, and that has to be known first.
+    everybodys = {
+        name: _value(blocks_of(derived, section)[0], general)
+        for name, (section, general) in _AS_FOR_EVERYBODY.items()
+    }
+    return tuple(
+        _complete(block, everybodys) if block.section.path == "destination" else block for block in derived
+    )
+
+
+def _complete(block: Block, everybodys: dict[str, Any]) -> Block:
+    return replace(
+        block,
+        settings=tuple(
+            replace(setting, value=everybodys.get(setting.key.name)) if setting.value is None else setting
+            for setting in block.settings
+        ),
     )
 
 
@@ -62,6 +80,18 @@ def _derive_one(block: Block, setting: Setting, facts: _Facts) -> Setting:
 def _with_ports(hops: tuple[NextHop, ...], facts: _Facts) -> tuple[NextHop, ...]:
     return tuple(hop if hop.port else NextHop(hop.host, facts.port) for hop in hops)
 
+
+# By the key in a rule: the section and the key that hold for everybody.
+_AS_FOR_EVERYBODY: Final = {
+    "connections": ("delivery", "connections_per_destination"),
+    "messages_per_connection": ("delivery", "messages_per_connection"),
+    "recipients_per_transaction": ("delivery", "recipients_per_transaction"),
+    "source_address": ("delivery", "source_address"),
+    "hello": ("delivery", "hello"),
+    "after_4yz": ("retry", "after_4yz"),
+    "intervals": ("retry", "intervals"),
+    "probe_limit": ("retry", "probe_limit"),
+}
 
 _FOLLOWING: Final[dict[tuple[str, str], Callable[[Any, _Facts], object]]] = {
     ("", "hostname"): lambda value, facts: value or facts.hostname,

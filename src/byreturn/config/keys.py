@@ -17,13 +17,27 @@ from typing import Any, Final
 from msgspec import Struct
 
 from byreturn.config.hosts import At, Hop, IpAddressKind, Network
-from byreturn.config.names import Address, Aliases, Delimiter, DomainName, Folder, Label, LocalPart, Pattern
+from byreturn.config.names import (
+    Address,
+    Aliases,
+    Delimiter,
+    DestinationMatch,
+    DomainName,
+    Folder,
+    Label,
+    LocalPart,
+    Pattern,
+)
+from byreturn.config.rates import MessageRate, OctetRate
 from byreturn.config.values import AllOr, Choice, Flag, Kind, ListOf, Octets, Span, Whole
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND
 
 
 class Key(Struct, frozen=True):
-    """One key of a section. `imc` is its default where `retry.preset` is "imc"."""
+    """One key of a section. `imc` is its default where `retry.preset` is "imc".
+
+    `formerly` is the name that an earlier release had for it.
+    """
 
     name: str
     kind: Kind[Any]
@@ -32,6 +46,7 @@ class Key(Struct, frozen=True):
     doc: str
     otherwise: str = ""
     imc: str = ""
+    formerly: str = ""
 
     @property
     def is_required(self) -> bool:
@@ -72,6 +87,10 @@ _LIFETIME: Final = Span(10, 365 * DAY)
 _KEEP: Final = Span(0, 3_650 * DAY)
 _COUNT: Final = Whole(1, 100_000)
 _NETWORKS: Final = ListOf(Network())
+_CONNECTIONS: Final = Whole(1, 10_000)
+_TRANSACTION_RECIPIENTS: Final = Whole(1, 10_000)
+_FIRST_WAITS: Final = ListOf(_WAIT, most=50)
+_WAITS: Final = ListOf(_WAIT, most=50, may_be_empty=False)
 
 # fmt: off
 SECTIONS: Final = (
@@ -150,10 +169,17 @@ SECTIONS: Final = (
             "Recipients of one destination among the active ones, so that a dead one cannot fill them."),
         Key("connections", _COUNT, "2000", "500",
             "Connections to other hosts at once."),
-        Key("connections_per_lane", Whole(1, 10_000), "20", "10",
-            "Connections at once to the hosts of one destination."),
+        Key("connections_per_destination", _CONNECTIONS, "20", "10",
+            "Connections at once to the hosts that take a destination's mail.",
+            formerly="connections_per_lane"),
+        Key("connections_per_address", _CONNECTIONS, "50", "20",
+            "Connections at once to one address, whichever destinations it serves."),
         Key("messages_per_connection", _COUNT, "100", "50",
             "Messages sent over one connection before it is closed."),
+        # RFC 5321 section 4.5.3.1.8: 100 are the least that every host has to take.
+        Key("recipients_per_transaction", _TRANSACTION_RECIPIENTS, "100", "50",
+            "Recipients of a message sent in one transaction, the rest of them in others; every host has to "
+            "take 100."),
         Key("idle", Span(0, 5 * MINUTE), '"2s"', '"10s"',
             "How long a connection without work is kept; `0s` closes it at once."),
     )),
@@ -178,13 +204,47 @@ SECTIONS: Final = (
             '["mx1.partner.example", "192.0.2.50:2525"]',
             "The hosts, tried in this order; `delivery.port` if no port is given."),
     ), is_repeated=True),
+    Section("destination", "Rules for some destinations. The closest one counts, and it alone: one that "
+            "names the domain before one that names its hosts, `*` last. What it leaves out is as for "
+            "everybody.", (
+        Key("match", DestinationMatch(), None, '"*.partner.example"',
+            "Whose mail: a domain's, that of every domain below one (`*.name`), that of every domain all of "
+            "whose hosts are such (`mx:mx1.big.example`, `mx:*.big.example`), or all other mail (`*`)."),
+        Key("connections", _CONNECTIONS, None, "2",
+            "Connections at once to the hosts that take its mail.", otherwise="as in [delivery]"),
+        Key("messages_per_connection", _COUNT, None, "10",
+            "Messages sent over one connection before it is closed.", otherwise="as in [delivery]"),
+        Key("recipients_per_transaction", _TRANSACTION_RECIPIENTS, None, "20",
+            "Recipients of a message sent in one transaction, the rest of them in others.",
+            otherwise="as in [delivery]"),
+        Key("message_rate", MessageRate(), None, '"100/min"',
+            "Messages in a time, over all connections to its hosts.",
+            otherwise="no limit"),
+        Key("octet_rate", OctetRate(), None, '"10MiB/min"',
+            "Octets in a time; a larger message goes too, and those behind it wait until it is made up for.",
+            otherwise="no limit"),
+        Key("after_4yz", _FIRST_WAITS, None, '["10m"]',
+            "The first waits after a host has answered \"not now\" (4yz); then `intervals`.",
+            otherwise="as in [retry]"),
+        Key("intervals", _WAITS, None, '["30m", "2h"]',
+            "The waits after nobody has answered; the last one repeats.", otherwise="as in [retry]"),
+        Key("probe_limit", _WAIT, None, '"1h"',
+            "The longest wait before it is tried again for all its mail when it does not answer.",
+            otherwise="as in [retry]"),
+        Key("lifetime", _LIFETIME, None, '"2d"',
+            "How long we try, whatever the priority of the message.", otherwise="as in [retry.lifetime]"),
+        Key("source_address", IpAddressKind(), None, '"192.0.2.26"',
+            "The address to connect from.", otherwise="as in [delivery]"),
+        Key("hello", DomainName(), None, '"bulk.example.org"',
+            "The name given in EHLO.", otherwise="as in [delivery]"),
+    ), is_repeated=True),
     Section("retry", "When we try again.", (
         Key("preset", Choice(("default", "imc")), '"default"', '"imc"',
             "A set of defaults: `imc` tries after 15 min, 30 min, 1 h, then every 4 h, and gives up after "
             "24, 48 or 72 h. Keys that are written out win."),
-        Key("after_4yz", ListOf(_WAIT, most=50), '["1m", "5m", "15m"]', '["5m", "20m"]',
+        Key("after_4yz", _FIRST_WAITS, '["1m", "5m", "15m"]', '["5m", "20m"]',
             "The first waits after a host has answered \"not now\" (4yz); then `intervals`."),
-        Key("intervals", ListOf(_WAIT, most=50, may_be_empty=False),
+        Key("intervals", _WAITS,
             '["15m", "30m", "1h", "2h"]', '["10m", "1h"]',
             "The waits after nobody has answered; the last one repeats.",
             imc='["15m", "30m", "1h", "4h"]'),
@@ -206,6 +266,17 @@ SECTIONS: Final = (
         Key("postmaster", Address(), None, '"postmaster@example.org"',
             "Who answers for this machine: named in reports.",
             otherwise="postmaster at the first domain, or at the hostname"),
+    )),
+    Section("brake", "When we would rather believe that the DNS is wrong than that so many destinations have "
+            "gone.", (
+        Key("known_names", ListOf(DomainName(), most=100, is_set=True), "[]", '["example.com"]',
+            "Domains that certainly exist; when a name server denies one of them, it is not believed about "
+            "any other."),
+        Key("denied_destinations", _COUNT, "20", "50",
+            "So many destinations that the DNS denies within ten minutes, and more of them than those it "
+            "finds, hold all such reports back until somebody has looked."),
+        Key("keep_trying", Span(0, 30 * DAY), '"4h"', '"1d"',
+            "How long a destination that took mail lately is tried on although the DNS denies it."),
     )),
     Section("limits", "What a client may ask of us.", (
         # RFC 5321 section 4.5.3.1.7: 64 KiB of content is the least that everybody has to take.

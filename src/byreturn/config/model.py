@@ -1,8 +1,8 @@
 """The configuration as the house uses it: one immutable tree in which every value is the effective one.
 
-The fields are the keys of the table, with two exceptions: `retry` and `routes` are the values that `policy`
-already has. There are no defaults here; they stand in the table of keys and nowhere else. A test
-that needs a Config reads one with `load_text`.
+The fields are the keys of the table, with three exceptions: `retry`, `routes` and `destinations` are the
+values that `policy` already has. There are no defaults here; they stand in the table of keys and nowhere
+else. A test that needs a Config reads one with `load_text`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from byreturn.config.check import Block, blocks_of
 from byreturn.mail import Duration, Mailbox
-from byreturn.policy import IpNetwork, RetrySchedule, StaticRoute
+from byreturn.policy import IpNetwork, RetrySchedule, StaticRoute, Terms
 from byreturn.ports import Endpoint
 
 
@@ -89,8 +90,10 @@ class DeliveryConfig(Struct, frozen=True, kw_only=True):
     active_recipients: int
     destination_quota: int
     connections: int
-    connections_per_lane: int
+    connections_per_destination: int
+    connections_per_address: int
     messages_per_connection: int
+    recipients_per_transaction: int
     idle: Duration
     timeouts: TimeoutsConfig
 
@@ -102,6 +105,14 @@ class ReportConfig(Struct, frozen=True, kw_only=True):
     delay_notice_after: Duration
     return_octets: int
     postmaster: Mailbox
+
+
+class BrakeConfig(Struct, frozen=True, kw_only=True):
+    """When the DNS is not believed."""
+
+    known_names: tuple[str, ...]
+    denied_destinations: int
+    keep_trying: Duration
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True):
@@ -147,12 +158,27 @@ class Config(Struct, frozen=True, kw_only=True):
     dns: DnsConfig
     delivery: DeliveryConfig
     routes: tuple[StaticRoute, ...]
+    destinations: tuple[Terms, ...]
     retry: RetrySchedule
     report: ReportConfig
+    brake: BrakeConfig
     limits: LimitsConfig
     history: HistoryConfig
     log: LogConfig
     blocks: tuple[Block, ...]
+
+    @property
+    def terms(self) -> Terms:
+        """The terms for everybody; `destinations` are the rules beside them."""
+        delivery = self.delivery
+        return Terms(
+            connections=delivery.connections_per_destination,
+            messages_per_connection=delivery.messages_per_connection,
+            recipients=delivery.recipients_per_transaction,
+            source_address=delivery.source_address or "",
+            hello=delivery.hello,
+            schedule=self.retry,
+        )
 
 
 def build(blocks: Sequence[Block], file: Path) -> Config:
@@ -167,6 +193,7 @@ def build(blocks: Sequence[Block], file: Path) -> Config:
     top, retry = only(""), only("retry")
     # A preset has done its work when the defaults were chosen.
     del retry["preset"]
+    schedule = RetrySchedule(**retry, **only("retry.lifetime"))
     return Config(
         file=file,
         listeners=tuple(ListenerConfig(**fields) for fields in every("listener")),
@@ -175,8 +202,10 @@ def build(blocks: Sequence[Block], file: Path) -> Config:
         dns=DnsConfig(**only("dns")),
         delivery=DeliveryConfig(**only("delivery"), timeouts=TimeoutsConfig(**only("delivery.timeouts"))),
         routes=tuple(StaticRoute(fields["domain"], fields["hosts"]) for fields in every("route")),
-        retry=RetrySchedule(**retry, **only("retry.lifetime")),
+        destinations=tuple(_rule(fields, schedule) for fields in every("destination")),
+        retry=schedule,
         report=ReportConfig(**only("report")),
+        brake=BrakeConfig(**only("brake")),
         limits=LimitsConfig(**only("limits")),
         history=HistoryConfig(**only("history")),
         log=LogConfig(**only("log")),
@@ -187,6 +216,20 @@ def build(blocks: Sequence[Block], file: Path) -> Config:
 
 def _fields(block: Block) -> dict[str, Any]:
     return {setting.key.name.replace("-", "_"): setting.value for setting in block.settings}
+
+
+def _rule(fields: dict[str, Any], schedule: RetrySchedule) -> Terms:
+    """Make a rule's terms; one lifetime is that of every priority."""
+    lifetime: Duration | None = fields.pop("lifetime")
+    if lifetime is not None:
+        schedule = replace(schedule, urgent=lifetime, normal=lifetime, non_urgent=lifetime)
+    waits = {name: fields.pop(name) for name in ("after_4yz", "intervals", "probe_limit")}
+    return Terms(
+        recipients=fields.pop("recipients_per_transaction"),
+        source_address=fields.pop("source_address") or "",
+        schedule=replace(schedule, **waits),
+        **fields,
+    )
 
 
 def _domain(fields: dict[str, Any]) -> DomainConfig:

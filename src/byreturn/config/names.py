@@ -14,6 +14,7 @@ from msgspec import Struct
 from byreturn.config.errors import Bad, Wrong, bad, key_text, quoted
 from byreturn.config.values import not_a
 from byreturn.mail import Mailbox, normal_domain
+from byreturn.policy import HOSTS_PREFIX
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", re.ASCII)
 _LABEL_LIMIT: Final = 63  # RFC 1034, and RFC 1123 for the letters
@@ -84,6 +85,35 @@ class Pattern(Struct, frozen=True):
 
     def write(self, value: str) -> str:
         """Write a pattern."""
+        return quoted(value)
+
+
+class DestinationMatch(Struct, frozen=True):
+    """Whom a rule is for: a pattern of domains, or after `mx:` one of the hosts that take their mail."""
+
+    @property
+    def words(self) -> str:
+        """The kind in words."""
+        return f'{Pattern().words}; or `"{HOSTS_PREFIX}"` and one of the first two, for hosts'
+
+    def read(self, value: object) -> str | Bad:
+        """Read what a rule is for."""
+        remedy = (
+            'Write "example.org" for the domain, "*.example.org" for all below it, "*" for all mail, or '
+            '"mx:mx1.example.org" or "mx:*.example.org" for all mail that such hosts take.'
+        )
+        if not isinstance(value, str):
+            return not_a("a domain name or pattern", value, remedy)
+        prefix = HOSTS_PREFIX if value[: len(HOSTS_PREFIX)].lower() == HOSTS_PREFIX else ""
+        pattern = Pattern().read(value[len(prefix) :])
+        if isinstance(pattern, Bad):
+            return bad(pattern.wrongs[0].what, remedy)
+        if prefix and pattern == "*":
+            return bad("all hosts there are", 'Write "*" for all mail.')
+        return prefix + pattern
+
+    def write(self, value: str) -> str:
+        """Write what a rule is for."""
         return quoted(value)
 
 

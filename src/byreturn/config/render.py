@@ -109,6 +109,7 @@ A section in double brackets, such as `[[domain]]`, may be repeated. Values are 
 | --- | --- |
 | duration | `"250ms"`, `"30s"`, `"15m"`, `"1.5h"`, `"5d"`; zero is `"0s"` |
 | size | `"64KiB"`, `"50MiB"`, `"1GB"`; a number without quotation marks counts octets |
+| rate | `"100/min"`, `"5/s"`, `"10/15m"`; of octets `"10MiB/min"` |
 | network | `"192.0.2.0/24"`, `"2001:db8::/32"`; one address: `"192.0.2.7"` |
 | address and port | `"192.0.2.25:25"`, `"[2001:db8::25]:25"`; IPv6 in brackets |
 | domain name | `"example.org"`; of a name that is not ASCII, the form that begins with `xn--` |

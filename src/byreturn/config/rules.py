@@ -114,8 +114,8 @@ def _is_huge(network: IpNetwork) -> bool:
 
 
 def _one_of_each(blocks: Sequence[Block], complaints: Complaints) -> None:
-    """A domain is described once, and a pattern is routed once."""
-    for section, name in (("domain", "name"), ("route", "domain")):
+    """A domain is described once, a pattern is routed once, a destination has one rule."""
+    for section, name in (("domain", "name"), ("route", "domain"), ("destination", "match")):
         first: dict[str, Setting] = {}
         for block, setting in _settings(blocks, section, name):
             seen = first.setdefault(setting.value, setting)
@@ -124,14 +124,16 @@ def _one_of_each(blocks: Sequence[Block], complaints: Complaints) -> None:
                 complaints.about(block.at, Wrong("given twice", remedy, (name,)))
 
 
-def _routes_to_ourselves(blocks: Sequence[Block], complaints: Complaints) -> None:
-    """A route for a domain that is here would never be used."""
+def _ourselves(blocks: Sequence[Block], complaints: Complaints) -> None:
+    """A route or a rule for a domain that is here would never be used."""
     local = {setting.value: setting for _, setting in _settings(blocks, "domain", "name")}
-    for block, setting in _settings(blocks, "route", "domain"):
-        if setting.value in local:
-            meaning = f"Its mail stays here (line {local[setting.value].line}); the route would do nothing."
-            remedy = "Remove the route or the domain."
-            complaints.about(block.at, Wrong("a domain of our own", remedy, ("domain",), meaning))
+    for section, name, noun in (("route", "domain", "route"), ("destination", "match", "rule")):
+        for block, setting in _settings(blocks, section, name):
+            if setting.value in local:
+                line = local[setting.value].line
+                meaning = f"Its mail stays here (line {line}); the {noun} would do nothing."
+                remedy = f"Remove the {noun} or the domain."
+                complaints.about(block.at, Wrong("a domain of our own", remedy, (name,), meaning))
 
 
 def _quota(blocks: Sequence[Block], complaints: Complaints) -> None:
@@ -159,6 +161,6 @@ _RULES: Final[tuple[Callable[[Sequence[Block], Complaints], None], ...]] = (
     _binds,
     _open_relay,
     _one_of_each,
-    _routes_to_ourselves,
+    _ourselves,
     _quota,
 )

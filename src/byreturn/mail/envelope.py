@@ -72,6 +72,7 @@ class Booking(Struct, frozen=True):
 
     recipient: Recipient
     attempt: int
+    expires_at: Instant
 
 
 class Origin(Struct, frozen=True):

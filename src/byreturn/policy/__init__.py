@@ -1,6 +1,18 @@
 """The decisions: facts and the present instant in, a verdict out. Pure."""
 
 from byreturn.policy.advice import LESSON_HOLDS, Advice, Topic, advice_of
+from byreturn.policy.brake import (
+    COUNTED_FOR,
+    DNS_CAUSES,
+    ROOT,
+    BrakeRules,
+    Testimony,
+    are_too_many,
+    is_dns_finding,
+    is_silent,
+    is_tried_on,
+    lie_of,
+)
 from byreturn.policy.classify import Fate, fate_of, fate_of_recipient
 from byreturn.policy.guard import IpNetwork, address_in, is_dialable
 from byreturn.policy.lifecycle import (
@@ -27,6 +39,7 @@ from byreturn.policy.lifecycle import (
     Returned,
     State,
     Stored,
+    Unbooked,
     Uncertain,
     Waiting,
     WasDiscarded,
@@ -53,12 +66,16 @@ from byreturn.policy.terms import HOSTS_PREFIX, Terms, TermsTable
 from byreturn.policy.window import Window
 
 __all__ = [
+    "COUNTED_FOR",
+    "DNS_CAUSES",
     "FINAL",
     "HOSTS_PREFIX",
     "LESSON_HOLDS",
+    "ROOT",
     "TRANSITIONS",
     "Advice",
     "Booked",
+    "BrakeRules",
     "Bucket",
     "Delivered",
     "Discarded",
@@ -93,7 +110,9 @@ __all__ = [
     "Stored",
     "Terms",
     "TermsTable",
+    "Testimony",
     "Topic",
+    "Unbooked",
     "Uncertain",
     "Waiting",
     "WasDiscarded",
@@ -107,10 +126,15 @@ __all__ = [
     "after_4yz",
     "after_no_answer",
     "after_silence",
+    "are_too_many",
     "attempts_of",
     "fate_of",
     "fate_of_recipient",
     "is_dialable",
+    "is_dns_finding",
+    "is_silent",
+    "is_tried_on",
+    "lie_of",
     "order_mx",
     "owed_for",
     "report_due_at",

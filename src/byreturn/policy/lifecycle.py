@@ -6,7 +6,7 @@ is law, written once in TRANSITIONS and repeated by the database's checks.
 
     (accepted) --> Waiting --booked--> InFlight --relayed/stored--> Delivered  (final)
                     ^  ^  |               |------refused----------> Failed     (final)
-                    |  |  |               |--put off, uncertain, interrupted--> Waiting
+                    |  |  |               |--put off, uncertain, interrupted, unbooked--> Waiting
                     |  |  |               |--gave up (thrice interrupted)-----> Parked
                     |  |  |               '--ran out of time------------------> Expired (its last try failed)
                     |  |  |--ran out of time--> Expired    (final)
@@ -142,6 +142,12 @@ class Uncertain(Struct, frozen=True):
     due_at: Instant
 
 
+class Unbooked(Struct, frozen=True):
+    """The booking is given back unused: nothing was tried."""
+
+    due_at: Instant
+
+
 class Interrupted(Struct, frozen=True):
     """The process that had booked the attempt died during it."""
 
@@ -188,6 +194,7 @@ Event: TypeAlias = (
     | Refused
     | PutOff
     | Uncertain
+    | Unbooked
     | Interrupted
     | GaveUpOnUs
     | RanOutOfTime
@@ -212,6 +219,7 @@ TRANSITIONS: Final[dict[tuple[type[State], type[Event]], type[State]]] = {
     (InFlight, Refused): Failed,
     (InFlight, PutOff): Waiting,
     (InFlight, Uncertain): Waiting,
+    (InFlight, Unbooked): Waiting,
     (InFlight, Interrupted): Waiting,
     (InFlight, GaveUpOnUs): Parked,
     (InFlight, RanOutOfTime): Expired,
@@ -245,6 +253,8 @@ def advance(state: State, event: Event) -> State:
             return Waiting(due_at, attempts)
         case Interrupted(due_at=due_at) | WasReleased(due_at=due_at):
             return Waiting(due_at, attempts)
+        case Unbooked(due_at=due_at):
+            return Waiting(due_at, attempts - 1)
         case _:
             assert after is not Waiting, "only an event with a due time leads to Waiting"
             assert after is not InFlight, "only a booking leads to InFlight"

@@ -7,6 +7,7 @@ from typing import Protocol
 from byreturn.mail import Action, Destination, Diagnosis, Duration, Mailbox, Message, QueueId, Reply
 from byreturn.policy import Event
 from byreturn.ports.network import Endpoint
+from byreturn.ports.spool import Lesson
 
 
 class Journal(Protocol):
@@ -25,7 +26,7 @@ class Journal(Protocol):
         ...
 
     def settled(self, message_id: QueueId, address: Mailbox, event: Event, took: Duration) -> None:
-        """An attempt found something about a recipient."""
+        """An attempt found something about a recipient; nothing is told of a booking that is given back."""
         ...
 
     def lost_fence(self, message_id: QueueId, ordinal: int) -> None:
@@ -40,6 +41,18 @@ class Journal(Protocol):
 
     def destination_recovered(self, destination: Destination) -> None:
         """A destination answers again."""
+        ...
+
+    def learned(self, lesson: Lesson) -> None:
+        """A host's reply asked us to go easy, and for a while we do."""
+        ...
+
+    def brake_engaged(self, why: str) -> None:
+        """The DNS is not believed any more when it denies: nothing is given up for that."""
+        ...
+
+    def brake_released(self, why: str, held: int) -> None:
+        """The DNS is believed again; so many destinations were held, and are tried at once."""
         ...
 
     def expired(self, count: int) -> None:

@@ -8,6 +8,7 @@ without a line of difference.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -81,10 +82,11 @@ class Stream(Protocol):
 
 
 class DialFailed(Struct, frozen=True):
-    """Nobody answered at an endpoint. `refused`: it said no at once."""
+    """Nobody answered at an endpoint. `refused`: it said no at once; `timed_out`: it said nothing at all."""
 
     why: str
     refused: bool
+    timed_out: bool = False
 
 
 class Dial(Protocol):
@@ -98,8 +100,18 @@ class Dial(Protocol):
 class Dialer(Protocol):
     """Makes connections."""
 
-    def dial(self, endpoint: Endpoint, limit: Duration, done: Callable[[Stream | DialFailed], None]) -> Dial:
-        """Connect within `limit`; `done` is never called from inside this function."""
+    def dial(
+        self,
+        endpoint: Endpoint,
+        limit: Duration,
+        done: Callable[[Stream | DialFailed], None],
+        *,
+        source: str = "",
+    ) -> Dial:
+        """Connect within `limit`; `done` is never called from inside this function.
+
+        `source`: the local address to connect from; empty: the system chooses.
+        """
         ...
 
 
@@ -147,13 +159,42 @@ MxAnswer: TypeAlias = MxFound | NoSuchName | NoRecords | LookupFailed
 AddressAnswer: TypeAlias = AddressesFound | NoSuchName | NoRecords | LookupFailed
 
 
-class Resolver(Protocol):
-    """Asks the DNS. `done` may be called from inside the function when the answer is known already."""
+class Verdict(Enum):
+    """What one server says of a name: it is there, it is not, or nothing that could be relied upon."""
 
-    def mx(self, domain: str, done: Callable[[MxAnswer], None]) -> None:
-        """Find the MX records of a domain; names are absolute, CNAMEs are followed."""
+    EXISTS = "exists"
+    DENIED = "denied"
+    NO_WORD = "no word"
+
+
+class Opinion(Struct, frozen=True):
+    """What one server says of a name. `server` is empty where the name cannot be asked for at all."""
+
+    server: str
+    verdict: Verdict
+
+
+class Resolver(Protocol):
+    """Asks the DNS. `done` of a look-up may be called from inside the function when the answer is known."""
+
+    def mx(self, domain: str, done: Callable[[MxAnswer], None], *, anew: bool = False) -> None:
+        """Find the MX records of a domain; names are absolute, CNAMEs are followed.
+
+        With `anew` nothing is told that was found earlier, unless it is records: absences and failures are
+        looked up again.
+        """
         ...
 
     def addresses(self, host: str, done: Callable[[AddressAnswer], None]) -> None:
         """Find the A and AAAA records of a host."""
+        ...
+
+    def poll(self, name: str, done: Callable[[tuple[Opinion, ...]], None]) -> None:
+        """Ask every server once, anew and past all that is kept, whether a name exists.
+
+        The question is for MX; for the empty name, the root, it is for SOA. A name exists by an answer
+        without error for exactly that name or the last of its aliases, even one without records; the root
+        only by its SOA record. There is one opinion for each server, at least one in all, and `done` is
+        never called from inside this function. A name that no question can hold is denied, by nobody.
+        """
         ...

@@ -14,7 +14,7 @@ not certain; the fault says so).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -31,6 +31,9 @@ from byreturn.mail import (
 )
 from byreturn.policy import Event, Fence, State
 
+KNOWN_LIMIT: Final = 20
+LESSONS_LIMIT: Final = 10_000
+
 
 class SpoolFault(Struct, frozen=True):
     """The spool could not do it. `is_full`: for want of room. `is_ambiguous`: it may yet be on the disk."""
@@ -44,12 +47,14 @@ class NewRecipient(Struct, frozen=True):
     """A recipient as it is first stored: InFlight when booked for its first attempt already, else Waiting.
 
     `finding`: why it was put off without an attempt of its own; that is then its first outcome.
+    `expires_at`: when its own lifetime ends; None: with its message's.
     """
 
     recipient: Recipient
     state: State
     finding: Diagnosis | None = None
     delay_notice_at: Instant | None = None
+    expires_at: Instant | None = None
 
 
 class NewMessage(Struct, frozen=True):
@@ -70,7 +75,7 @@ class Settling(Struct, frozen=True):
 
     `owed`: the report that the event makes us owe. `delay_notice_at`: when to tell of the delay, if it
     still lasts then and has not been told. `recipient_count` is the message's: with one recipient
-    there are no siblings to ask about.
+    there are no siblings to ask about. `expires_at`: when its lifetime ends from now on; None: as before.
     """
 
     message_id: QueueId
@@ -82,6 +87,7 @@ class Settling(Struct, frozen=True):
     began_at: Instant
     owed: Action | None = None
     delay_notice_at: Instant | None = None
+    expires_at: Instant | None = None
 
 
 class DestinationNews(Struct, frozen=True):
@@ -92,6 +98,34 @@ class DestinationNews(Struct, frozen=True):
     due_at: Instant
     finding: Diagnosis | None
     failing_since: Instant | None
+
+
+class Past(Struct, frozen=True):
+    """A destination that took mail: when it last did, to the hour, and since when its name is denied.
+
+    `denied_since`: the DNS says that there is no such name, and has said so since; None: it does not.
+    """
+
+    took_mail_at: Instant
+    denied_since: Instant | None
+
+
+class Lesson(Struct, frozen=True):
+    """A limit that hosts taught us by their replies: one of a kind for each set of hosts."""
+
+    hosts: str
+    kind: str
+    value: int
+    reason: str
+    learned_at: Instant
+    until: Instant
+
+
+class Braked(Struct, frozen=True):
+    """The brake is on: since when, and why. It stays so over a restart."""
+
+    since: Instant
+    why: str
 
 
 class Settled(Struct, frozen=True):
@@ -188,7 +222,8 @@ class Opened(Struct, frozen=True):
     """What start found: our epoch, the largest id in use, the destinations that are failing.
 
     `interrupted`: recipients in flight when the last process ended; they are waiting again. `parked`:
-    those among them that were interrupted for the third time.
+    those among them that were interrupted for the third time. `known`: the destinations that took mail last,
+    newest first, at most KNOWN_LIMIT. `lessons`: those that still hold, newest first, at most LESSONS_LIMIT.
     """
 
     epoch: int
@@ -196,6 +231,9 @@ class Opened(Struct, frozen=True):
     failing: tuple[DestinationNews, ...]
     interrupted: int
     parked: int
+    known: tuple[Destination, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    brake: Braked | None = None
 
 
 Done: TypeAlias = Callable[[SpoolFault | None], None]
@@ -217,7 +255,9 @@ class Spool(Protocol):
     ) -> None:
         """Record what attempts found, together with every report it now owes.
 
-        A settling whose fence has moved on changes nothing and is named in `lost`.
+        A settling whose fence has moved on changes nothing and is named in `lost`. A booking that is given
+        back (`Unbooked`) is no outcome: it leaves no line in the history, and finding and lifetime as they
+        were. A destination that took mail (`Relayed`) is remembered as such, and its name as not denied.
         """
         ...
 
@@ -272,7 +312,26 @@ class Spool(Protocol):
         ...
 
     def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:
-        """Forget contents and history that are past their keeping; say how many rows went."""
+        """Forget contents, history, destinations and lessons past their keeping; say how many rows went."""
+        ...
+
+    def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
+        """Tell when a destination last took mail; None: not that we remember. Changes nothing."""
+        ...
+
+    def denied(self, destination: Destination, since: Instant | None, done: Done) -> None:
+        """Note since when the name of a destination is denied that took mail; None: it is not (any more).
+
+        One that is not known to have taken mail stays unknown.
+        """
+        ...
+
+    def learn(self, lesson: Lesson, done: Done) -> None:
+        """Remember a lesson, in the place of what was known of this kind about these hosts."""
+        ...
+
+    def set_brake(self, braked: Braked | None, done: Done) -> None:
+        """Put the brake on, or let it off."""
         ...
 
     def has_room(self, octets: int) -> bool:

@@ -1,11 +1,11 @@
 """The desks: accepting, dispatching, attempting, settling, reporting. On ports alone."""
 
+from byreturn.service.admission import DispatchSettings, claim_quota
 from byreturn.service.connection import Timeouts
-from byreturn.service.dispatch import DispatchSettings
 from byreturn.service.house import House, HouseSettings
 from byreturn.service.inbound import ListenerSettings
-from byreturn.service.lanes import RelaySettings
 from byreturn.service.reception import Door, ReceptionSettings
+from byreturn.service.relay import RelaySettings
 from byreturn.service.reporting import ReportSettings
 from byreturn.service.routes import RouteSettings
 from byreturn.service.settlement import DelayRule
@@ -22,4 +22,5 @@ __all__ = [
     "ReportSettings",
     "RouteSettings",
     "Timeouts",
+    "claim_quota",
 ]

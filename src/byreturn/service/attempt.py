@@ -1,6 +1,6 @@
-"""One attempt: a batch, its candidate hosts, and what each recipient's fate turns out to be.
+"""One attempt: a batch, the host that it is given to, and what each recipient's fate turns out to be.
 
-    candidates: host after host, address after address, until one takes part in a transaction
+    approach: host after host, address after address, until one takes part in a transaction
     transaction: a refusal is settled when it is known, not when the transaction ends
     452 after n recipients: the rest goes in another transaction on the same connection
     the wire breaks: before any recipient was answered -> the next candidate
@@ -11,7 +11,8 @@ The bookings were committed before this began, so a crash anywhere in here costs
 found goes to the settlement desk as it becomes known; one attempt may settle several times, each recipient
 once.
 
-Promises: every recipient of the batch is settled exactly once; `lane.finished` is called exactly once.
+Promises: every recipient of the batch is settled exactly once, or the whole batch is given back to the lane;
+`lane.finished` is called exactly once.
 """
 
 from __future__ import annotations
@@ -30,29 +31,19 @@ from byreturn.mail import (
 )
 from byreturn.policy import (
     Fate,
-    NextHop,
     Outcome,
     PutOff,
     Refused,
     Relayed,
+    Topic,
     Uncertain,
+    advice_of,
     after_4yz,
     after_no_answer,
     fate_of,
     fate_of_recipient,
 )
-from byreturn.ports import (
-    AddressAnswer,
-    AddressesFound,
-    ContentReader,
-    Dial,
-    DialFailed,
-    Endpoint,
-    LookupFailed,
-    NoSuchName,
-    SpoolFault,
-    Stream,
-)
+from byreturn.ports import ContentReader, SpoolFault
 from byreturn.protocol import (
     ClientEvent,
     ClientPhase,
@@ -65,12 +56,16 @@ from byreturn.protocol import (
     TransactionRefused,
     Unwelcome,
 )
-from byreturn.service.batch import Batch, Found, HostsAnswered, HostsFailed
+from byreturn.service.approach import Approach
+from byreturn.service.batch import Batch, Found, HostsAnswered
+from byreturn.service.candidates import NobodyAnswered, NobodyTook, Verdict
 from byreturn.service.connection import Connection, Lost
+from byreturn.service.room import Place
 from byreturn.service.routes import ToHosts
 
 if TYPE_CHECKING:
-    from byreturn.service.lanes import Lane, Relay
+    from byreturn.service.lanes import Lane
+    from byreturn.service.relay import Relay
 
 _BEFORE_TRANSACTION = frozenset(
     {ClientPhase.GREETING, ClientPhase.HELLO, ClientPhase.READY, ClientPhase.MAIL}
@@ -78,17 +73,16 @@ _BEFORE_TRANSACTION = frozenset(
 
 
 class Attempt:
-    """Carries one batch; implements `ConnectionUser`."""
+    """Carries one batch; implements `ConnectionUser` and `room.Lodger`."""
 
     def __init__(self, relay: Relay, lane: Lane, way: ToHosts, batch: Batch) -> None:
         self._relay = relay
         self._lane = lane
         self._way = way
         self.batch = batch
-        self._began_at = relay.clock.now()
-        self._hops: list[NextHop] = list(way.hops)
-        self._endpoints: list[tuple[str, Endpoint]] = []
-        self._dial: Dial | None = None
+        self.began_at = relay.clock.now()
+        self._approach = Approach(relay, way, self._on_connected, self._on_nobody)
+        self._place: Place | None = None
         self._connection: Connection | None = None
         self._is_reused = False
         self._current: tuple[Booking, ...] = ()
@@ -96,105 +90,96 @@ class Attempt:
         self._next: list[Booking] = []
         self._was_answered = False
         self._found: list[Found] = []
-        self._refusals: list[PeerSaid] = []
-        self._findings: list[Diagnosis] = []
-        self._missing_names = 0
         self._is_done = False
 
-    # --- Candidates -----------------------------------------------------------------------------------
+    # --- Finding a host -------------------------------------------------------------------------------
 
-    def start(self, connection: Connection | None) -> None:
-        """Begin: on a connection that is ready, or by dialling."""
+    def start(self, place: Place, connection: Connection | None) -> None:
+        """Begin: on a connection that is ready, or by looking for a host."""
+        self._place = place
+        place.lodger = self
         if connection is None:
-            self._try_next()
+            self._approach.start(place)
             return
         self._connection = connection
         self._is_reused = True
         connection.user = self
         self._begin()
 
-    def _try_next(self) -> None:
-        """Go on to the next address, or the next host, or give up for this time."""
-        while self._endpoints:
-            host, endpoint = self._endpoints.pop(0)
-            if not self._way.is_static and self._relay.routes.is_own(endpoint):
-                # RFC 5321 section 5.1: ourselves, and everything after it, is no way forward.
-                self._endpoints.clear()
-                self._hops.clear()
-                if not self._findings:
-                    detail = f"the best mail server for it, {host}, is this one"
-                    self._conclude(WeFound(Cause.LOOP, detail, host, endpoint.address))
-                    return
-                break
-            if not self._relay.routes.may_dial(endpoint, is_static=self._way.is_static):
-                self._findings.append(
-                    WeFound(
-                        Cause.FORBIDDEN_ADDRESS,
-                        "not a public address, and not allowed by delivery.allow_private",
-                        host,
-                        endpoint.address,
-                    )
-                )
-                continue
-            self._dial_one(host, endpoint)
+    @property
+    def is_heard(self) -> bool:
+        """Whether its host has said anything yet."""
+        return self._place is not None and self._place.is_heard
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Whether it waits for a host's first word, and there are other hosts for its mail."""
+        return not self.is_heard and len(self._way.hops) > 1
+
+    def give_way(self) -> None:
+        """Other mail needs the connection that has not said a word yet."""
+        self._connection = None
+        self._approach.give_way()
+
+    def _on_connected(self, connection: Connection) -> None:
+        self._connection = connection
+        connection.user = self
+
+    def on_greeted(self) -> None:
+        """The host has said its first word."""
+        self._approach.greeted()
+
+    def _search(self) -> None:
+        """The connection that was kept is of no more use: look for a host."""
+        self._is_reused = False
+        assert self._place is not None
+        self._approach.start(self._place)
+
+    def _on_nobody(self, verdict: Verdict) -> None:
+        """No candidate took part."""
+        match verdict:
+            case NobodyTook(diagnosis=WeFound() as finding, is_dns=True):
+                found = finding
+                # The DNS may be wrong, and what is said to a sender cannot be taken back.
+                place, self._place = self._place, None
+                if place is not None:
+                    place.leave()
+                destinations = self.batch.destinations
+                self._relay.brake.judge(destinations, finding, lambda final: self._judged(final, found))
+            case NobodyTook(diagnosis=diagnosis):
+                self._conclude(self.batch.left, diagnosis)
+                self._finish()
+            case NobodyAnswered(finding=finding):
+                self._nobody_answered(finding)
+
+    def _judged(self, final: frozenset[str], finding: WeFound) -> None:
+        if self._is_done:
             return
-        if self._hops:
-            hop = self._hops.pop(0)
-            self._relay.routes.addresses(hop, lambda answer: self._on_addresses(hop, answer))
+        self._conclude(
+            [booking for booking in self.batch.left if booking.recipient.destination in final], finding
+        )
+        if self.batch.left:
+            self._nobody_answered(finding)
         else:
-            self._exhausted()
-
-    def _on_addresses(self, hop: NextHop, answer: AddressAnswer) -> None:
-        match answer:
-            case AddressesFound(addresses=addresses):
-                self._endpoints = [(hop.host, Endpoint(address, hop.port)) for address in addresses]
-            case NoSuchName(resolver=resolver):
-                self._missing_names += 1
-                detail = f"its mail server {hop.host} does not exist, says the name server {resolver}"
-                self._findings.append(WeFound(Cause.NO_SUCH_MAIL_HOSTS, detail))
-            case LookupFailed(why=why):
-                self._findings.append(WeFound(Cause.LOOKUP_FAILED, why))
-            case _:
-                detail = f"its mail server {hop.host} has no address"
-                self._findings.append(WeFound(Cause.LOOKUP_FAILED, detail))
-        self._try_next()
-
-    def _dial_one(self, host: str, endpoint: Endpoint) -> None:
-        def dialled(result: Stream | DialFailed) -> None:
-            self._dial = None
-            if isinstance(result, DialFailed):
-                self._lane.connection_closed()
-                cause = Cause.REFUSED_CONNECTION if result.refused else Cause.UNREACHABLE
-                self._findings.append(WeFound(cause, result.why, host, endpoint.address, Phase.CONNECT))
-                self._try_next()
-                return
-            self._connection = self._relay.connect(result, host)
-            self._connection.user = self
-
-        self._lane.connection_opened()
-        self._dial = self._relay.dialer.dial(endpoint, self._relay.settings.timeouts.connect, dialled)
-
-    def _exhausted(self) -> None:
-        """No candidate took part. If each of them refused for good, that is the peer's word; else later."""
-        if self._refusals and not self._findings:
-            self._conclude(self._refusals[0])
-        elif self._all_names_missing():
-            self._conclude(self._findings[-1])
-        else:
-            finding = self._findings[-1] if self._findings else self._refusals[-1]
-            self._relay.settler.hear(HostsFailed(tuple(self.batch.destinations), finding, self._began_at))
-            self._put_off_for_destination(finding)
             self._finish()
 
-    def _all_names_missing(self) -> bool:
-        """Whether every MX names a host that does not exist; a route of ours may only be misspelt."""
-        only_names = 0 < self._missing_names == len(self._findings) and not self._refusals
-        return only_names and not self._way.is_static
-
-    def _conclude(self, finding: Diagnosis) -> None:
+    def _conclude(self, bookings: Sequence[Booking], diagnosis: Diagnosis) -> None:
         """One of the few findings that end a recipient's life."""
-        for booking in self.batch.left:
-            self._find(booking, Refused(finding))
+        for booking in bookings:
+            self._find(booking, Refused(diagnosis))
+
+    def _nobody_answered(self, finding: Diagnosis) -> None:
+        """All that wait for these hosts wait for their next probe; unless others have just got through."""
+        if self._lane.completed_since(self.began_at):
+            for booking in self.batch.left:
+                self._find(booking, PutOff(finding, self._after_no_answer(booking)))
+        else:
+            after = advice_of(finding.reply).after if isinstance(finding, PeerSaid) else None
+            self._lane.failed(self.batch.destinations, finding, self.began_at, after)
+            # These wait for their destination, which is probed for all of them.
+            now = self._relay.clock.now()
+            for booking in self.batch.left:
+                self._find(booking, PutOff(finding, now))
         self._finish()
 
     # --- What the peer says ---------------------------------------------------------------------------
@@ -313,6 +298,7 @@ class Attempt:
         """The transaction is over: send the rest in another one, or give the connection back."""
         connection = self._connection
         assert connection is not None
+        self._lane.completed()
         if self._next:
             if connection.is_ready:
                 self._begin()
@@ -325,33 +311,44 @@ class Attempt:
         """The greeting or EHLO was refused: the next candidate may be friendlier."""
         said = self._said(reply, phase)
         if fate_of(reply) is Fate.NEVER:
-            self._refusals.append(said)
+            self._drop_connection()
+            self._approach.refused(said)
         else:
-            self._findings.append(said)
-        self._drop_connection()
-        self._try_next()
+            self._sent_away(said)
 
     def _on_hanging_up(self, phase: Phase, reply: Reply) -> None:
         said = self._said(reply, phase)
-        self._drop_connection()
         if not self._was_answered:
             if self._is_reused:
                 # The peer had enough of this connection, not of us.
-                self._is_reused = False
+                self._lane.heed(said, self._connection)
+                self._drop_connection()
+                self._search()
             else:
-                self._findings.append(said)
-            self._try_next()
+                self._sent_away(said)
             return
+        self._drop_connection()
         for booking in self.batch.left:
             self._put_off(booking, said)
         self._finish()
+
+    def _sent_away(self, said: PeerSaid) -> None:
+        """Not now. Where we have connections enough there already, this mail waits for one of those."""
+        advice = self._lane.heed(said, self._connection)
+        self._drop_connection()
+        if advice.topic is Topic.CONNECTIONS and self._lane.is_heard_by_others(self):
+            self._is_done = True
+            self._lane.give_back(self, self._way, self.batch)
+            self._leave()
+            self._lane.finished(self)
+        else:
+            self._approach.failed(said)
 
     # --- The wire -------------------------------------------------------------------------------------
 
     def on_lost(self, lost: Lost) -> None:
         """The connection broke, or the peer fell silent."""
         self._connection = None
-        self._lane.connection_closed()
         if self._is_done:
             return
         if lost.phase is ClientPhase.ENDING and self._accepted:
@@ -362,10 +359,11 @@ class Attempt:
             self._accepted = []
         if not self._was_answered:
             if self._is_reused and lost.phase in _BEFORE_TRANSACTION:
-                self._is_reused = False
+                self._search()
             else:
-                self._findings.append(lost.finding)
-            self._try_next()
+                if lost.phase is ClientPhase.GREETING and lost.finding.cause is Cause.SILENT:
+                    self._approach.fell_silent(lost.finding)
+                self._approach.failed(lost.finding)
         elif self.batch.left:
             self._lost_midway(lost.finding)
         else:
@@ -374,8 +372,8 @@ class Attempt:
 
     def _lost_midway(self, finding: WeFound) -> None:
         """Some have their answer, the rest has none: a dead host, or only a broken connection."""
-        if finding.cause is Cause.SILENT and not self._lane.completed_since(self._began_at):
-            self._relay.settler.hear(HostsFailed(tuple(self.batch.destinations), finding, self._began_at))
+        if finding.cause is Cause.SILENT and not self._lane.completed_since(self.began_at):
+            self._lane.failed(self.batch.destinations, finding, self.began_at, None)
         for booking in self.batch.left:
             self._find(booking, PutOff(finding, self._after_no_answer(booking)))
         self._finish()
@@ -410,25 +408,25 @@ class Attempt:
     def _find(self, booking: Booking, outcome: Outcome, *, passed_on: bool = False) -> None:
         if self.batch.take(booking):
             self._found.append(
-                Found(self.batch.carried, booking, outcome, self._began_at, passed_on=passed_on)
+                Found(self.batch.carried, booking, outcome, self.began_at, passed_on=passed_on)
             )
 
     def _put_off(self, booking: Booking, finding: Diagnosis) -> None:
-        """A living host said "later"."""
+        """A living host said "later", and perhaps when."""
         relay = self._relay
-        due_at = after_4yz(relay.schedule, booking.attempt, now=relay.clock.now(), lot=relay.entropy.lot())
+        now, lot = relay.clock.now(), relay.entropy.lot()
+        due_at = after_4yz(self._way.terms.schedule, booking.attempt, now=now, lot=lot)
+        if isinstance(finding, PeerSaid):
+            after = self._lane.heed(finding, self._connection).after
+            if after is not None:
+                # Never sooner than it asked, and not all at the same moment.
+                due_at = now + after + round(after * lot / 10)
         self._find(booking, PutOff(finding, due_at))
-
-    def _put_off_for_destination(self, finding: Diagnosis) -> None:
-        """Nobody answered: these wait for their destination, which is probed for all of them."""
-        now = self._relay.clock.now()
-        for booking in self.batch.left:
-            self._find(booking, PutOff(finding, now))
 
     def _after_no_answer(self, booking: Booking) -> int:
         relay = self._relay
         return after_no_answer(
-            relay.schedule, booking.attempt, now=relay.clock.now(), lot=relay.entropy.lot()
+            self._way.terms.schedule, booking.attempt, now=relay.clock.now(), lot=relay.entropy.lot()
         )
 
     def _flush(self) -> None:
@@ -440,7 +438,6 @@ class Attempt:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.quit()
-            self._lane.connection_closed()
 
     def _finish(self) -> None:
         assert not self._is_done
@@ -448,14 +445,21 @@ class Attempt:
         self._is_done = True
         self._flush()
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is not None and connection.is_open and self._place is not None:
             connection.user = None
-        self._lane.finished(self, connection)
+            self._lane.keep(connection, self._place)
+            self._place = None
+        self._leave()
+        self._lane.finished(self)
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
 
     def abandon(self) -> None:
         """The server stops: hang up; the bookings are taken up again at the next start."""
         self._is_done = True
-        if self._dial is not None:
-            self._dial.cancel()
+        self._approach.stop()
         if self._connection is not None:
             self._connection.abort()

@@ -10,30 +10,38 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from byreturn.mail import BodyType, Booking, Destination, Diagnosis, Instant, Message
-from byreturn.policy import Outcome
+from byreturn.mail import BodyType, Booking, Destination, Diagnosis, Duration, Instant, Message
+from byreturn.policy import Outcome, RetrySchedule, Unbooked
 from byreturn.protocol import Transaction
+
+
+def sender_of(message: Message) -> str:
+    """Say who counts as one sender when room and turns are shared.
+
+    Bulk mail writes from a thousand reverse paths, so all that one client brings of it is one sender.
+    """
+    return f"{message.origin.address} bulk" if message.is_bulk else str(message.reverse_path)
 
 
 class Carried:
     """A message in memory, shared by all its batches. `content` is None when it must be read anew."""
 
-    __slots__ = ("content", "message", "open")
+    __slots__ = ("content", "message", "open", "sender")
 
     def __init__(self, message: Message, content: bytes | None, bookings: int) -> None:
         self.message = message
         self.content = content
         self.open = bookings
+        self.sender = sender_of(message)
 
 
 class Batch:
     """The recipients of an attempt that have no outcome yet."""
 
-    __slots__ = ("_left", "began_at", "carried")
+    __slots__ = ("_left", "carried")
 
-    def __init__(self, carried: Carried, bookings: Iterable[Booking], began_at: Instant) -> None:
+    def __init__(self, carried: Carried, bookings: Iterable[Booking]) -> None:
         self.carried = carried
-        self.began_at = began_at
         self._left = {booking.recipient.ordinal: booking for booking in bookings}
 
     @property
@@ -45,6 +53,20 @@ class Batch:
     def destinations(self) -> set[Destination]:
         """The destinations of those who are left."""
         return {booking.recipient.destination for booking in self._left.values()}
+
+    def join(self, other: Batch, limit: int) -> bool:
+        """Take over the recipients of another batch of the message, if there are not too many of them."""
+        if len(self._left) + len(other._left) > limit:
+            return False
+        self._left.update(other._left)
+        return True
+
+    def split(self, limit: int) -> list[Batch]:
+        """Split into batches of at most so many recipients."""
+        left = self.left
+        if len(left) <= limit:
+            return [self]
+        return [Batch(self.carried, left[at : at + limit]) for at in range(0, len(left), limit)]
 
     def take(self, booking: Booking) -> bool:
         """Take one out; False if its outcome was known already."""
@@ -68,7 +90,7 @@ class Found(Struct, frozen=True):
 
     carried: Carried
     booking: Booking
-    outcome: Outcome
+    outcome: Outcome | Unbooked
     began_at: Instant
     passed_on: bool = False
 
@@ -76,12 +98,15 @@ class Found(Struct, frozen=True):
 class HostsFailed(Struct, frozen=True):
     """Nobody answered for these destinations: that is news about them, not about this mail alone.
 
-    `began_at`: when the attempt began that found it.
+    `began_at`: when the attempt began that found it. `schedule`: when they are to be probed; None: as the
+    terms of each say. `after`: when the host itself asked to be tried again.
     """
 
     destinations: tuple[Destination, ...]
     finding: Diagnosis
     began_at: Instant
+    schedule: RetrySchedule | None = None
+    after: Duration | None = None
 
 
 class HostsAnswered(Struct, frozen=True):

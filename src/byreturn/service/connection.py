@@ -17,9 +17,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from byreturn.mail import MINUTE, SECOND, Cause, Duration, Instant, Phase, WeFound
-from byreturn.ports import Clock, ContentReader, Stream, Timer
+from byreturn.ports import ContentReader, Stream, Timer
 from byreturn.protocol import Broken, ClientEvent, ClientPhase, ClientSession, Transaction
-from byreturn.service.watch import Watch
+from byreturn.service.addresses import Visit
+from byreturn.service.watch import Wheel
 
 _PIECE = 64 * 1024
 _PORTION = 1024 * 1024
@@ -86,6 +87,10 @@ class ConnectionUser(Protocol):
         """The peer said something; all that one read brought."""
         ...
 
+    def on_greeted(self) -> None:
+        """The peer has said its first word; called before the events that it brought."""
+        ...
+
     def on_lost(self, lost: Lost) -> None:
         """The connection broke; called once, and nothing after it."""
         ...
@@ -94,16 +99,19 @@ class ConnectionUser(Protocol):
 class Connection:
     """Implements `ports.StreamUser` for a dialled connection."""
 
-    def __init__(self, stream: Stream, host: str, *, hello: str, timeouts: Timeouts, clock: Clock) -> None:
+    def __init__(
+        self, stream: Stream, host: str, visit: Visit, *, hello: str, timeouts: Timeouts, wheel: Wheel
+    ) -> None:
         self.host = host
         self.stream = stream
         self.transactions = 0
         self.user: ConnectionUser | None = None
+        self._visit = visit
         self._timeouts = timeouts
-        self._clock = clock
+        self._clock = wheel.clock
         self._session = ClientSession(hello)
         self._reader: ContentReader | None = None
-        self._watch = Watch(clock, self._on_silence)
+        self._watch = wheel.watch(self._on_silence)
         self._hush: Timer | None = None
         self._transaction_until: Instant | None = None
         self._is_open = True
@@ -161,6 +169,7 @@ class Connection:
     def _end(self) -> None:
         self._is_open = False
         self.user = None
+        self._visit.leave()
         self._watch.stop()
         if self._hush is not None:
             self._hush.cancel()
@@ -220,6 +229,10 @@ class Connection:
             return
         before = self._session.phase
         events = self._session.receive(data)
+        if before is ClientPhase.GREETING and self._session.phase is not before:
+            self._visit.prove()
+            if self.user is not None:
+                self.user.on_greeted()
         if events and not self._tell(events, before):
             return
         if self._session.is_holding and self._hush is None:

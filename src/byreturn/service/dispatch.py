@@ -11,25 +11,35 @@ destination that does not answer, is claimed from the spool when it is due.
 Nobody waits for the dead: mail for a destination that is known not to answer is put off at once, with that
 destination's last finding as its own, and this counts as its first outcome. Its siblings go on.
 
-Bounds: `active_recipients` in memory in all, `destination_quota` of them for one destination; contents in
-memory up to `content_octets`, beyond that they are read again. Everything else is on the disk.
+Bounds: the active window (`admission`). Everything else is on the disk.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
 from msgspec import Struct
 
-from byreturn.mail import Booking, Consignment, Destination, Duration, Instant, Message, QueueId, Recipient
+from byreturn.mail import (
+    Booking,
+    Consignment,
+    Destination,
+    Duration,
+    Instant,
+    Message,
+    QueueId,
+    Recipient,
+    WeFound,
+)
 from byreturn.policy import Fence, InFlight, PutOff, Refused, Waiting
 from byreturn.ports import Claimed, DestinationNews, NewRecipient, SpoolFault, Timer, World
+from byreturn.service.admission import ActiveWindow, DispatchSettings
 from byreturn.service.batch import Batch, Carried, Found, HostsFailed
-from byreturn.service.lanes import Relay
+from byreturn.service.brake import Brake
 from byreturn.service.local import Local
+from byreturn.service.relay import Relay
 from byreturn.service.routes import NoWay, Routes, ToHosts, ToStore, Way
 from byreturn.service.settlement import Settlement
 
@@ -37,14 +47,6 @@ _GATHER_WAYS: Final[Duration] = 20
 _CLAIM_AGAIN: Final[Duration] = 1000
 _CLAIM_ROWS: Final = 500
 _LONGEST_SLEEP: Final[Duration] = 60_000
-
-
-class DispatchSettings(Struct, frozen=True):
-    """The active window."""
-
-    active_recipients: int = 10_000
-    destination_quota: int = 1000
-    content_octets: int = 64 * 1024 * 1024
 
 
 class Admitted(Struct, frozen=True):
@@ -71,8 +73,8 @@ class Dispatcher:
         routes: Routes,
         relay: Relay,
         local: Local,
+        brake: Brake,
     ) -> None:
-        self._settings = settings
         self._clock = world.clock
         self._spool = world.spool
         self._journal = world.journal
@@ -81,9 +83,8 @@ class Dispatcher:
         self._routes = routes
         self._relay = relay
         self._local = local
-        self._active = 0
-        self._per_destination: Counter[Destination] = Counter()
-        self._content_octets = 0
+        self._brake = brake
+        self._window = ActiveWindow(settings)
         self._timer: Timer | None = None
         self._timer_at: Instant = 0
         self._is_claiming = False
@@ -94,7 +95,7 @@ class Dispatcher:
     @property
     def active(self) -> int:
         """How many recipients are in flight."""
-        return self._active
+        return self._window.active
 
     def start(self) -> None:
         """Take up what is due."""
@@ -116,48 +117,40 @@ class Dispatcher:
         states: list[NewRecipient] = []
         dues: list[Instant] = []
         for recipient in recipients:
-            failing = self._settlement.failing(recipient.destination)
-            if failing is None and self._has_room(recipient.destination):
-                self._active += 1
-                self._per_destination[recipient.destination] += 1
-                bookings.append(Booking(recipient, 1))
-                states.append(NewRecipient(recipient, InFlight(Fence(self._epoch, 1))))
+            destination = recipient.destination
+            failing = self._settlement.failing(destination)
+            expires_at = self._expires_at(message, destination)
+            if failing is None and not self._is_stopped and self._window.has_room(message, destination):
+                self._window.join(message, destination)
+                bookings.append(Booking(recipient, 1, expires_at))
+                state = InFlight(Fence(self._epoch, 1))
+                states.append(NewRecipient(recipient, state, expires_at=expires_at))
             else:
                 dues.append(message.accepted_at if failing is None else failing.due_at)
-                states.append(self._waiting(message, recipient, failing))
-        kept = self._keep(content) if bookings else None
+                states.append(self._waiting(message, recipient, failing, expires_at))
+        kept = self._window.keep(content) if bookings else None
         return Admitted(message, tuple(states), tuple(bookings), kept, min(dues, default=None))
 
+    def _expires_at(self, message: Message, destination: Destination) -> Instant:
+        schedule = self._routes.terms.for_domain(destination).schedule
+        return message.accepted_at + schedule.lifetime(message.priority)
+
     def _waiting(
-        self, message: Message, recipient: Recipient, failing: DestinationNews | None
+        self, message: Message, recipient: Recipient, failing: DestinationNews | None, expires_at: Instant
     ) -> NewRecipient:
         """Let a recipient wait: for room, or for its destination; the latter is its first outcome."""
         state = Waiting(message.accepted_at, 0)
         if failing is None:
-            return NewRecipient(recipient, state)
+            return NewRecipient(recipient, state, expires_at=expires_at)
         notice_at = self._settlement.delay.notice_at(message, recipient)
-        return NewRecipient(recipient, state, failing.finding, notice_at)
-
-    def _has_room(self, destination: Destination) -> bool:
-        settings = self._settings
-        return (
-            not self._is_stopped
-            and self._active < settings.active_recipients
-            and self._per_destination[destination] < settings.destination_quota
-        )
-
-    def _keep(self, content: bytes | None) -> bytes | None:
-        if content is None or self._content_octets + len(content) > self._settings.content_octets:
-            return None
-        self._content_octets += len(content)
-        return content
+        return NewRecipient(recipient, state, failing.finding, notice_at, expires_at)
 
     def dismiss(self, admitted: Admitted) -> None:
         """The message could not be stored: give the room back."""
         for booking in admitted.bookings:
-            self._leave(booking.recipient.destination)
+            self._window.leave(admitted.message, booking.recipient.destination)
         if admitted.content is not None:
-            self._content_octets -= len(admitted.content)
+            self._window.let_go(admitted.content)
 
     def begin(self, admitted: Admitted) -> None:
         """The message is stored: send it."""
@@ -179,7 +172,8 @@ class Dispatcher:
 
     def find(self, destination: Destination, done: Callable[[Way], None]) -> None:
         """Find the way to a destination."""
-        self._routes.find(destination, done)
+        is_failing = self._settlement.failing(destination) is not None
+        self._routes.find(destination, done, anew=is_failing)
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Call when the ways that can be known soon are known."""
@@ -189,49 +183,61 @@ class Dispatcher:
         """Send bookings along their way."""
         if self._is_stopped:
             return
-        now = self._clock.now()
         match way:
             case ToHosts():
-                self._relay.send(way, Batch(carried, bookings, now))
+                self._relay.send(way, Batch(carried, bookings))
             case ToStore():
                 self._local.deliver(carried, bookings)
             case NoWay(finding=finding, is_final=True):
-                self._settlement.settle(
-                    [Found(carried, booking, Refused(finding), now) for booking in bookings]
+                self._brake.judge(
+                    {booking.recipient.destination for booking in bookings},
+                    finding,
+                    lambda final: self._on_verdict(final, finding, carried, bookings),
                 )
             case NoWay(finding=finding):
-                destinations = dict.fromkeys(booking.recipient.destination for booking in bookings)
-                self._settlement.hear(HostsFailed(tuple(destinations), finding, now))
-                self._settlement.settle(
-                    [Found(carried, booking, PutOff(finding, now), now) for booking in bookings]
-                )
+                self._on_verdict(frozenset(), finding, carried, bookings)
+
+    def _on_verdict(
+        self,
+        final: frozenset[Destination],
+        finding: WeFound,
+        carried: Carried,
+        bookings: Sequence[Booking],
+    ) -> None:
+        """There is no way to these: for good to those that are named final, to the others for now."""
+        if self._is_stopped:
+            return
+        now = self._clock.now()
+        found = []
+        later: dict[Destination, None] = {}
+        for booking in bookings:
+            if booking.recipient.destination in final:
+                found.append(Found(carried, booking, Refused(finding), now))
+            else:
+                later[booking.recipient.destination] = None
+                found.append(Found(carried, booking, PutOff(finding, now), now))
+        if later:
+            self._settlement.hear(HostsFailed(tuple(later), finding, now))
+        self._settlement.settle(found)
 
     # --- What was settled -----------------------------------------------------------------------------
 
     def on_settled(self, found: Sequence[Found], *, next_due_at: Instant | None) -> None:
         """Free the room, and claim again if more waits for it."""
         for one in found:
-            self._leave(one.booking.recipient.destination)
             carried = one.carried
+            self._window.leave(carried.message, one.booking.recipient.destination)
             carried.open -= 1
             if not carried.open and carried.content is not None:
-                self._content_octets -= len(carried.content)
+                self._window.let_go(carried.content)
                 carried.content = None
         if next_due_at is not None:
             self._wake_at(next_due_at)
-        if self._has_more and self._active < self._settings.active_recipients // 2 + 1:
+        if self._window.came_free() and self._has_more:
             self._wake_at(self._clock.now())
 
     def on_owed(self, message_id: QueueId, due_at: Instant) -> None:
         """Reports are another desk's."""
-
-    def _leave(self, destination: Destination) -> None:
-        self._active -= 1
-        left = self._per_destination[destination] - 1
-        if left:
-            self._per_destination[destination] = left
-        else:
-            del self._per_destination[destination]
 
     # --- Claiming -------------------------------------------------------------------------------------
 
@@ -255,15 +261,13 @@ class Dispatcher:
     def _claim(self) -> None:
         if self._is_stopped or self._is_claiming:
             return
-        room = min(self._settings.active_recipients - self._active, _CLAIM_ROWS)
+        room = min(self._window.room, _CLAIM_ROWS)
         if room <= 0:
             self._has_more = True
             return
         self._is_claiming = True
         self._has_more = False
-        quota = self._settings.destination_quota
-        quotas = {name: quota - count for name, count in self._per_destination.items()}
-        self._spool.claim(self._clock.now(), room, quotas, self._on_claimed)
+        self._spool.claim(self._clock.now(), room, self._window.quotas(), self._on_claimed)
 
     def _on_claimed(self, claimed: Claimed | SpoolFault) -> None:
         self._is_claiming = False
@@ -273,8 +277,7 @@ class Dispatcher:
             return
         for consignment in claimed.consignments:
             for booking in consignment.bookings:
-                self._active += 1
-                self._per_destination[booking.recipient.destination] += 1
+                self._window.join(consignment.message, booking.recipient.destination)
         if claimed.has_more:
             self._has_more = True
             if claimed.consignments:
@@ -292,8 +295,9 @@ class Dispatcher:
 class _Gathering:
     """Recipients of one message whose ways are being found.
 
-    Those whose ways are known at once, or within 20 ms, go together where they go the same way; the others
-    follow as their ways become known, so that one slow name server holds up nobody else.
+    Those whose ways become known within 20 ms of each other go together where they go the same way: at first
+    all that are known at once, then again and again what has come in meanwhile. So a thousand domains on one
+    host make a few transactions, and one slow name server holds up nobody else.
     """
 
     def __init__(self, dispatcher: Dispatcher, carried: Carried, bookings: Sequence[Booking]) -> None:
@@ -304,28 +308,24 @@ class _Gathering:
             self._by_destination.setdefault(booking.recipient.destination, []).append(booking)
         self._known: dict[object, tuple[Way, list[Booking]]] = {}
         self._unknown = len(self._by_destination)
-        self._is_waiting = True
+        self._is_waiting = False
 
     def start(self) -> None:
         """Find all ways."""
         for destination, bookings in tuple(self._by_destination.items()):
             self._dispatcher.find(destination, partial(self._on_way, bookings))
-        if self._is_waiting and self._unknown:
-            self._dispatcher.call_soon(self._stop_waiting)
 
     def _on_way(self, bookings: list[Booking], way: Way) -> None:
         self._unknown -= 1
-        if not self._is_waiting:
-            self._dispatcher.go(way, self._carried, bookings)
-            return
         key = way.key if isinstance(way, ToHosts) else way
         self._known.setdefault(key, (way, []))[1].extend(bookings)
         if not self._unknown:
-            self._stop_waiting()
+            self._send()
+        elif not self._is_waiting:
+            self._is_waiting = True
+            self._dispatcher.call_soon(self._send)
 
-    def _stop_waiting(self) -> None:
-        if not self._is_waiting:
-            return
+    def _send(self) -> None:
         self._is_waiting = False
         known, self._known = self._known, {}
         for way, bookings in known.values():

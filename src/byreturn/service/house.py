@@ -9,17 +9,20 @@ from __future__ import annotations
 from msgspec import Struct
 
 from byreturn.mail import IdFactory
-from byreturn.policy import RetrySchedule, RouteTable
+from byreturn.policy import BrakeRules, RetrySchedule, RouteTable, TermsTable
 from byreturn.ports import Opened, Stream, World
-from byreturn.service.dispatch import Dispatcher, DispatchSettings
+from byreturn.service.admission import DispatchSettings
+from byreturn.service.brake import Brake
+from byreturn.service.dispatch import Dispatcher
 from byreturn.service.inbound import Inbound, ListenerSettings
-from byreturn.service.lanes import Relay, RelaySettings
 from byreturn.service.local import Local
 from byreturn.service.reception import Reception, ReceptionSettings
+from byreturn.service.relay import Relay, RelaySettings
 from byreturn.service.reporting import Reporting, ReportSettings
 from byreturn.service.routes import Routes, RouteSettings
 from byreturn.service.settlement import DelayRule, Settlement
 from byreturn.service.upkeep import Upkeep
+from byreturn.service.watch import Wheel
 
 
 class HouseSettings(Struct, frozen=True):
@@ -32,6 +35,8 @@ class HouseSettings(Struct, frozen=True):
     dispatch: DispatchSettings = DispatchSettings()
     delay: DelayRule = DelayRule()
     schedule: RetrySchedule = RetrySchedule()
+    terms: TermsTable = TermsTable()
+    brake: BrakeRules = BrakeRules()
     table: RouteTable = RouteTable(())
     node: int = 0
 
@@ -44,25 +49,33 @@ class House:
         self._world = world
         self._sessions: set[Inbound] = set()
         ids = IdFactory(settings.node, opened.floor)
-        self.settlement = Settlement(schedule, settings.delay, world)
+        self._wheel = Wheel(world.clock)
+        self._opened = opened
+        routes = Routes(settings.routes, settings.table, settings.terms, world)
+        self.brake = Brake(settings.brake, world, routes)
+        self.settlement = Settlement(settings.terms, settings.delay, world, self.brake)
         self.settlement.remember(opened.failing)
-        routes = Routes(settings.routes, settings.table, world)
-        relay = Relay(settings.relay, schedule, world, routes, self.settlement)
+        self.relay = Relay(settings.relay, world, self._wheel, routes, self.settlement, self.brake)
+        self.relay.remember(opened.lessons)
         local = Local(schedule, world, self.settlement)
-        self.dispatcher = Dispatcher(settings.dispatch, world, self.settlement, routes, relay, local)
+        self.dispatcher = Dispatcher(
+            settings.dispatch, world, self.settlement, routes, self.relay, local, self.brake
+        )
         self.reception = Reception(settings.reception, schedule, world, self.dispatcher, ids)
-        self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, ids)
-        self.upkeep = Upkeep(world, self.dispatcher, self.reporting)
+        self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, self.brake, ids)
+        self.upkeep = Upkeep(world, self.dispatcher, self.reporting, self.brake)
 
     def start(self) -> None:
         """Take up what is due, owed and over."""
+        self.brake.follow(self.settlement.try_again)
+        self.brake.start(self._opened.brake, self._opened.known)
         self.reporting.start(self.settlement)
         self.upkeep.start(self.settlement)
         self.dispatcher.start()
 
     def welcome(self, stream: Stream, listener: ListenerSettings) -> None:
         """Take an accepted connection."""
-        session = Inbound(stream, self.reception, listener, self._world.clock, self._sessions.discard)
+        session = Inbound(stream, self.reception, listener, self._wheel, self._sessions.discard)
         if session.is_open:
             self._sessions.add(session)
 
@@ -84,6 +97,7 @@ class House:
 
     def stop(self) -> None:
         """Begin nothing more and hang up; what is in flight is taken up at the next start."""
+        self.brake.stop()
         self.upkeep.stop()
         self.reporting.stop()
         self.dispatcher.stop()

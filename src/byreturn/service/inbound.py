@@ -19,7 +19,7 @@ from msgspec import Struct
 from byreturn.mail import HOUR, MINUTE, SECOND, Duration, Origin, QueueId, Reply, reply
 from byreturn.mail.headers import HEAD_OCTETS
 from byreturn.policy import IpNetwork, address_in
-from byreturn.ports import Clock, ContentWriter, SpoolFault, Stream
+from byreturn.ports import ContentWriter, SpoolFault, Stream
 from byreturn.protocol import (
     Closing,
     Content,
@@ -35,7 +35,7 @@ from byreturn.protocol import (
     SessionLimits,
 )
 from byreturn.service.reception import SMALL_OCTETS, Arrival, Door, IsDropped, Reception, RecipientList
-from byreturn.service.watch import Watch
+from byreturn.service.watch import Wheel
 
 _LINGER: Final[Duration] = 3 * SECOND
 _OK: Final = Reply(250, None, ("OK",))
@@ -79,13 +79,13 @@ class Inbound:
         stream: Stream,
         reception: Reception,
         listener: ListenerSettings,
-        clock: Clock,
+        wheel: Wheel,
         on_end: Callable[[Inbound], None],
     ) -> None:
         self._stream = stream
         self._reception = reception
         self._listener = listener
-        self._clock = clock
+        self._clock = wheel.clock
         self._on_end = on_end
         self._session = ServerSession(
             reception.hostname,
@@ -93,13 +93,13 @@ class Inbound:
             normalizes=address_in(stream.peer.address, listener.normalize_from),
         )
         self._is_trusted = reception.trusts(stream.peer)
-        self._began_at = clock.now()
+        self._began_at = wheel.clock.now()
         self._hello = Hello("", extended=False)
         self._transaction: _Transaction | None = None
         self._is_open = True
         self._has_entered = False
         self._is_running = False
-        self._watch = Watch(clock, self._on_silence)
+        self._watch = wheel.watch(self._on_silence)
         stream.use(self)
         self._greet()
 

@@ -42,7 +42,7 @@ from byreturn.mail import (
     rfc5322_date,
 )
 from byreturn.mail.headers import HEAD_OCTETS
-from byreturn.policy import Expired, RetrySchedule, Returned, attempts_of
+from byreturn.policy import Expired, RetrySchedule, Returned, attempts_of, is_dns_finding
 from byreturn.ports import (
     ContentReader,
     Here,
@@ -56,6 +56,7 @@ from byreturn.ports import (
 )
 from byreturn.report import ComposedReport, ReportFacts, ReportLine, compose
 from byreturn.service.batch import Found
+from byreturn.service.brake import Brake
 from byreturn.service.dispatch import Dispatcher
 from byreturn.service.settlement import Settlement
 
@@ -81,6 +82,7 @@ class Reporting:
         schedule: RetrySchedule,
         world: World,
         dispatcher: Dispatcher,
+        brake: Brake,
         ids: IdFactory,
     ) -> None:
         self._settings = settings
@@ -89,6 +91,8 @@ class Reporting:
         self._clock = world.clock
         self._spool = world.spool
         self._dispatcher = dispatcher
+        self._brake = brake
+        brake.follow(lambda _: self._look())
         self._ids = ids
         self._at_work: set[QueueId] = set()
         self._timer: Timer | None = None
@@ -160,6 +164,10 @@ class Reporting:
     def _on_owed(self, message_id: QueueId, owed: OwedReport | SpoolFault | None) -> None:
         if owed is None or isinstance(owed, SpoolFault):
             self._done(message_id, owed)
+            return
+        if self._brake.is_on and any(is_dns_finding(line.finding) for line in owed.lines):
+            # What was settled just before the brake came on is not said before it is off again.
+            self._at_work.discard(message_id)
             return
 
         def opened(reader: ContentReader | SpoolFault | None) -> None:

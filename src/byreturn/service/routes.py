@@ -18,7 +18,18 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from byreturn.mail import Cause, Destination, WeFound
-from byreturn.policy import IpNetwork, LoopsBack, NextHop, NullMx, Ordered, RouteTable, is_dialable, order_mx
+from byreturn.policy import (
+    IpNetwork,
+    LoopsBack,
+    NextHop,
+    NullMx,
+    Ordered,
+    RouteTable,
+    Terms,
+    TermsTable,
+    is_dialable,
+    order_mx,
+)
 from byreturn.ports import (
     AddressAnswer,
     AddressesFound,
@@ -48,11 +59,12 @@ class ToStore(Struct, frozen=True):
 class ToHosts(Struct, frozen=True):
     """Hosts take it: in order, each group shuffled already. `is_static`: an operator named them.
 
-    Two destinations with the same hosts and port share a lane; `key` says which.
+    Two destinations with the same hosts, ports and terms share a lane; `key` says which.
     """
 
     hops: tuple[NextHop, ...]
     is_static: bool
+    terms: Terms
     key: tuple[str, ...]
 
 
@@ -69,33 +81,50 @@ Way: TypeAlias = ToStore | ToHosts | NoWay
 class Routes:
     """Answers where the mail for a destination goes."""
 
-    def __init__(self, settings: RouteSettings, table: RouteTable, world: World) -> None:
+    def __init__(self, settings: RouteSettings, table: RouteTable, terms: TermsTable, world: World) -> None:
         self._settings = settings
         self._table = table
+        self.terms = terms
         self._directory = world.directory
         self._resolver = world.resolver
         self._entropy = world.entropy
         self.is_own = world.is_own
 
-    def find(self, destination: Destination, done: Callable[[Way], None]) -> None:
-        """Find the way; `done` is called from inside when it is known already."""
+    def is_by_dns(self, destination: Destination) -> bool:
+        """Whether it is the DNS that knows the way."""
+        return not (
+            destination.startswith("[")
+            or self._directory.is_local(destination)
+            or self._table.match(destination) is not None
+        )
+
+    def find(self, destination: Destination, done: Callable[[Way], None], *, anew: bool = False) -> None:
+        """Find the way; `done` is called from inside when it is known already.
+
+        `anew`: do not take an earlier "no" of the DNS for an answer.
+        """
         if self._directory.is_local(destination):
             done(ToStore())
             return
         route = self._table.match(destination)
         if route is not None:
-            done(ToHosts(route.hops, is_static=True, key=_key(route.hops)))
+            done(self._to_hosts(destination, route.hops, is_static=True))
         elif destination.startswith("["):
             done(self._to_literal(destination))
         else:
-            self._resolver.mx(destination, lambda answer: self._by_mx(destination, answer, done))
+            self._resolver.mx(destination, lambda answer: self._by_mx(destination, answer, done), anew=anew)
 
     def _to_literal(self, destination: Destination) -> Way:
         address = literal_address(destination)
         if address is None:
             return NoWay(WeFound(Cause.NO_SUCH_DOMAIN, "not an address literal"), is_final=True)
-        hops = (NextHop(address, self._settings.port),)
-        return ToHosts(hops, is_static=False, key=_key(hops))
+        return self._to_hosts(destination, (NextHop(address, self._settings.port),))
+
+    def _to_hosts(
+        self, destination: Destination, hops: tuple[NextHop, ...], *, is_static: bool = False
+    ) -> ToHosts:
+        terms = self.terms.for_hosts(destination, [hop.host for hop in hops])
+        return ToHosts(hops, is_static, terms, (*sorted(map(str, hops)), terms.match))
 
     def _by_mx(self, destination: Destination, answer: MxAnswer, done: Callable[[Way], None]) -> None:
         match answer:
@@ -105,7 +134,7 @@ class Routes:
                     lambda host: host == self._settings.hostname,
                     self._entropy.lot,
                 )
-                done(self._planned(plan))
+                done(self._planned(destination, plan))
             case NoSuchName(resolver=resolver):
                 detail = f"{destination} does not exist, says the name server {resolver}"
                 done(NoWay(WeFound(Cause.NO_SUCH_DOMAIN, detail), is_final=True))
@@ -117,7 +146,7 @@ class Routes:
                     destination, lambda found: done(self._by_address(destination, found))
                 )
 
-    def _planned(self, plan: Ordered | NullMx | LoopsBack) -> Way:
+    def _planned(self, destination: Destination, plan: Ordered | NullMx | LoopsBack) -> Way:
         match plan:
             case NullMx():
                 # RFC 7505 section 4.1
@@ -128,13 +157,12 @@ class Routes:
                 return NoWay(WeFound(Cause.LOOP, detail), is_final=True)
             case Ordered(groups=groups):
                 hops = tuple(NextHop(host, self._settings.port) for group in groups for host in group)
-                return ToHosts(hops, is_static=False, key=_key(hops))
+                return self._to_hosts(destination, hops)
 
     def _by_address(self, destination: Destination, answer: AddressAnswer) -> Way:
         match answer:
             case AddressesFound():
-                hops = (NextHop(destination, self._settings.port),)
-                return ToHosts(hops, is_static=False, key=_key(hops))
+                return self._to_hosts(destination, (NextHop(destination, self._settings.port),))
             case NoSuchName(resolver=resolver):
                 detail = f"{destination} does not exist, says the name server {resolver}"
                 return NoWay(WeFound(Cause.NO_SUCH_DOMAIN, detail), is_final=True)
@@ -161,7 +189,3 @@ class Routes:
 def is_address(host: str) -> bool:
     """Whether a host is an IP address: no host name ends in a digit-only label or holds a colon."""
     return ":" in host or host.rpartition(".")[2].isdigit()
-
-
-def _key(hops: tuple[NextHop, ...]) -> tuple[str, ...]:
-    return tuple(sorted(str(hop) for hop in hops))

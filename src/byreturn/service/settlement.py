@@ -21,7 +21,6 @@ from byreturn.mail import (
     HOUR,
     SECOND,
     Destination,
-    Diagnosis,
     Duration,
     Instant,
     Message,
@@ -36,7 +35,8 @@ from byreturn.policy import (
     PutOff,
     RanOutOfTime,
     Refused,
-    RetrySchedule,
+    TermsTable,
+    Unbooked,
     Uncertain,
     after_silence,
     owed_for,
@@ -44,6 +44,7 @@ from byreturn.policy import (
 )
 from byreturn.ports import DestinationNews, Settled, Settling, SpoolFault, World
 from byreturn.service.batch import Found, HostsAnswered, HostsFailed
+from byreturn.service.brake import Brake
 
 _AGAIN: Final[Duration] = 1 * SECOND
 # Of failing destinations so many are remembered; mail for one beyond is tried, fails, and waits all the same.
@@ -79,8 +80,9 @@ class DelayRule(Struct, frozen=True):
 class Settlement:
     """The desk."""
 
-    def __init__(self, schedule: RetrySchedule, delay: DelayRule, world: World) -> None:
-        self._schedule = schedule
+    def __init__(self, terms: TermsTable, delay: DelayRule, world: World, brake: Brake) -> None:
+        self._terms = terms
+        self._brake = brake
         self.delay = delay
         self._clock = world.clock
         self._entropy = world.entropy
@@ -114,25 +116,37 @@ class Settlement:
         for destination in news.destinations:
             known = self._failing.get(destination)
             match news:
-                case HostsFailed(finding=finding, began_at=began_at):
+                case HostsFailed(began_at=began_at):
                     if began_at >= self._noted_at.get(destination, began_at):
-                        self._fails(destination, known, finding, now)
+                        self._fails(destination, known, news, now)
                 case HostsAnswered():
+                    self._brake.answered(destination)
                     if known is not None:
                         self._lives(destination, now)
 
     def _fails(
-        self, destination: Destination, known: DestinationNews | None, finding: Diagnosis, now: Instant
+        self, destination: Destination, known: DestinationNews | None, failed: HostsFailed, now: Instant
     ) -> None:
         failures = 1 if known is None else known.failures + 1
-        due_at = after_silence(self._schedule, failures, now=now, lot=self._entropy.lot())
+        schedule = failed.schedule or self._terms.for_domain(destination).schedule
+        due_at = after_silence(schedule, failures, now=now, lot=self._entropy.lot())
+        if failed.after is not None:
+            due_at = now + min(failed.after, schedule.probe_limit)
         since = now if known is None else known.failing_since
-        news = DestinationNews(destination, failures, due_at, finding, since)
+        news = DestinationNews(destination, failures, due_at, failed.finding, since)
         if known is not None or len(self._failing) < _FAILING_KEPT:
             self._failing[destination] = news
             self._noted_at[destination] = now
         self._news[destination] = news
-        self._journal.destination_failing(destination, failures, due_at - now, finding)
+        self._journal.destination_failing(destination, failures, due_at - now, failed.finding)
+
+    def try_again(self, destinations: Sequence[Destination]) -> None:
+        """Let what waits for these be due at once: what kept it from them is over."""
+        now = self._clock.now()
+        for destination in destinations:
+            if destination in self._failing:
+                self._lives(destination, now)
+        self.settle(())
 
     def _lives(self, destination: Destination, now: Instant) -> None:
         del self._failing[destination]
@@ -153,7 +167,7 @@ class Settlement:
     def _settling(self, found: Found, now: Instant) -> Settling:
         message = found.carried.message
         recipient = found.booking.recipient
-        event = self._lawful(found.outcome, message, now)
+        event = self._lawful(found.outcome, found.booking.expires_at, now)
         delay_notice_at: Instant | None = None
         if isinstance(event, (PutOff, Uncertain)):
             delay_notice_at = self.delay.notice_at(message, recipient)
@@ -167,16 +181,18 @@ class Settlement:
             began_at=found.began_at,
             owed=owed_for(event, message.reverse_path, recipient.notify, passed_on=found.passed_on),
             delay_notice_at=delay_notice_at,
+            expires_at=found.booking.expires_at,
         )
 
-    def _lawful(self, outcome: Outcome, message: Message, now: Instant) -> Outcome:
+    def _lawful(self, outcome: Outcome | Unbooked, expires_at: Instant, now: Instant) -> Outcome | Unbooked:
         """Bring the lifetime in: the last try is booked for its end, and what it finds is final."""
         match outcome:
             case PutOff(diagnosis=diagnosis, due_at=due_at) | Uncertain(diagnosis=diagnosis, due_at=due_at):
-                if now >= message.expires_at and self._clock.is_trusted():
-                    return RanOutOfTime(diagnosis)
-                if due_at > message.expires_at:
-                    return type(outcome)(diagnosis, max(message.expires_at, now + _AGAIN))
+                if now >= expires_at:
+                    may_end = self._clock.is_trusted() and not self._brake.is_on
+                    return RanOutOfTime(diagnosis) if may_end else outcome
+                if due_at > expires_at:
+                    return type(outcome)(diagnosis, max(expires_at, now + _AGAIN))
                 return outcome
             case _:
                 return outcome
@@ -213,7 +229,7 @@ class Settlement:
                 self._journal.lost_fence(settling.message_id, settling.ordinal)
                 continue
             self._record(one, settling.event)
-            if isinstance(settling.event, (PutOff, Uncertain)):
+            if isinstance(settling.event, (PutOff, Uncertain, Unbooked)):
                 dues.append(settling.event.due_at)
         next_due_at = min(dues, default=None)
         for follower in self._followers:
@@ -222,6 +238,8 @@ class Settlement:
                 follower.on_owed(message_id, due_at)
 
     def _record(self, found: Found, event: Event) -> None:
+        if isinstance(event, Unbooked):
+            return  # Nothing was tried.
         message, address = found.carried.message, found.booking.recipient.address
         self._journal.settled(message.id, address, event, self._clock.now() - found.began_at)
         if isinstance(message.reverse_path, NullPath) and isinstance(event, (Refused, RanOutOfTime)):

@@ -2,7 +2,7 @@
 
 Only mail that waits for a destination that does not answer is ended here, and only after a probe since it
 was due and since we started: an hour in which we were switched off is nobody's lifetime. While the clock is
-not trusted nothing expires at all.
+not trusted, and while the brake is on, nothing expires at all.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 from byreturn.mail import MINUTE, SECOND, Duration, Instant, QueueId
 from byreturn.ports import Expiry, SpoolFault, Timer, World
 from byreturn.service.batch import Found
+from byreturn.service.brake import Brake
 from byreturn.service.dispatch import Dispatcher
 from byreturn.service.reporting import Reporting
 from byreturn.service.settlement import Settlement
@@ -27,12 +28,13 @@ _AGAIN: Final[Duration] = 1 * SECOND
 class Upkeep:
     """The desk; a follower of the settlement desk, because a probe that failed may end somebody's wait."""
 
-    def __init__(self, world: World, dispatcher: Dispatcher, reporting: Reporting) -> None:
+    def __init__(self, world: World, dispatcher: Dispatcher, reporting: Reporting, brake: Brake) -> None:
         self._clock = world.clock
         self._spool = world.spool
         self._journal = world.journal
         self._dispatcher = dispatcher
         self._reporting = reporting
+        self._brake = brake
         self._started_at = world.clock.now()
         self._expire_timer: Timer | None = None
         self._expire_at: Instant = 0
@@ -59,7 +61,7 @@ class Upkeep:
     def on_settled(self, found: Sequence[Found], *, next_due_at: Instant | None) -> None:
         """What was put off may run out of time before we would have looked again."""
         if found and next_due_at is not None:
-            self._expire_by(min(one.carried.message.expires_at for one in found))
+            self._expire_by(min(one.booking.expires_at for one in found))
 
     # --- Expiry ---------------------------------------------------------------------------------------
 
@@ -82,6 +84,9 @@ class Upkeep:
             self._journal.fault(
                 "clock", "the system's clock has jumped; nothing expires until it is right again"
             )
+            self._expire_by(now + _LONGEST_SLEEP)
+            return
+        if self._brake.is_on:
             self._expire_by(now + _LONGEST_SLEEP)
             return
         self._is_expiring = True

@@ -7,6 +7,7 @@ import sqlite3
 from msgspec import Struct
 
 from byreturn.mail import DAY, Duration, Instant, QueueId, first_id_at
+from byreturn.spool.remembering import forget
 from byreturn.spool.statements import SQL
 
 
@@ -43,4 +44,5 @@ def purge(connection: sqlite3.Connection, now: Instant, limit: int, keeping: Kee
             files.append(message_id)
     for name in ("forget_message", "forget_recipients", "forget_attempts", "forget_owed"):
         connection.executemany(SQL[name], old)
-    return Purged(len(gone), tuple(files))
+    remembered = forget(connection, now, limit, keeping.history)
+    return Purged(len(gone) + remembered, tuple(files))

@@ -18,13 +18,12 @@ from typing import Final, NamedTuple
 
 from byreturn.mail import Cause, Instant, QueueId, WeFound
 from byreturn.ports import DestinationNews, Opened
+from byreturn.spool.remembering import brake, known, lessons
 from byreturn.spool.rows import finding_from_text, finding_text
-from byreturn.spool.statements import SCHEMA, SQL
+from byreturn.spool.statements import MIGRATIONS, SCHEMA, SQL
 
 APPLICATION_ID: Final = 0x42525450  # "BRTP", so that `file` and we can tell whose database this is
-SCHEMA_VERSION: Final = 1
-# How to come from version n to n + 1; each runs in one transaction with the new version number.
-MIGRATIONS: Final[dict[int, str]] = {}
+SCHEMA_VERSION: Final = 2
 DATABASE_NAME: Final = "spool.sqlite3"
 CONTENT_FOLDER: Final = "content"
 # What says nothing about the file: another program has it, or the disk is full.
@@ -224,4 +223,7 @@ def _recover(connection: sqlite3.Connection, now: Instant) -> Opened:
         for name, failures, due_at, found, since in execute(SQL["failing_destinations"], (_FAILING_LIMIT,))
     )
     floor = QueueId(execute(SQL["largest_id"]).fetchone()[0])
-    return Opened(epoch, floor, failing, interrupted, parked)
+    return Opened(
+        epoch, floor, failing, interrupted, parked, known(connection), lessons(connection, now),
+        brake(connection),
+    )  # fmt: skip

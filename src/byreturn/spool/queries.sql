@@ -40,8 +40,14 @@ ON CONFLICT (name) DO UPDATE SET due_at = min(due_at, max(?2, coalesce(probe_at,
 -- name: settle_recipient
 -- The fence is the condition: a row that does not match belongs to somebody else now.
 UPDATE recipient SET state = ?1, due_at = ?2, epoch = NULL, changed_at = ?3, finding = ?4,
-    first_outcome_at = coalesce(first_outcome_at, ?3)
+    first_outcome_at = coalesce(first_outcome_at, ?3), expires_at = coalesce(?9, expires_at)
 WHERE message_id = ?5 AND ordinal = ?6 AND state = 1 AND epoch = ?7 AND attempts = ?8;
+
+-- name: unbook_recipient
+-- It waits again as if it had not been booked: what is known about it stays as it was.
+UPDATE recipient SET state = 0, due_at = ?1, epoch = NULL, changed_at = ?2, attempts = ?3,
+    expires_at = coalesce(?8, expires_at)
+WHERE message_id = ?4 AND ordinal = ?5 AND state = 1 AND epoch = ?6 AND attempts = ?7;
 
 -- name: add_attempt
 INSERT INTO attempt (message_id, ordinal, number, began_at, ended_at, event, finding)
@@ -109,7 +115,7 @@ WHERE state = 0 AND destination = ? AND priority = ? AND due_at <= ? ORDER BY du
 UPDATE recipient SET state = 1, epoch = ?1, attempts = attempts + 1, changed_at = ?3,
     due_at = CASE attempts WHEN 0 THEN ?3 ELSE ?2 END
 WHERE message_id = ?4 AND ordinal = ?5 AND state = 0
-RETURNING message_id, ordinal, address, given, destination, notify, orcpt, attempts;
+RETURNING message_id, ordinal, address, given, destination, notify, orcpt, attempts, expires_at;
 
 -- name: first_due_at
 SELECT min(due_at) FROM recipient WHERE state = 0 AND destination = ? AND priority = ?;
@@ -244,3 +250,44 @@ SELECT message_id FROM content WHERE octets IS NULL;
 
 -- name: give_back_pages
 PRAGMA incremental_vacuum(1000);
+
+-- name: took_mail
+-- Nothing is written for one that was noted within the hour, but for one whose name was denied since.
+INSERT INTO known_destination (name, took_mail_at) VALUES (?1, ?2)
+ON CONFLICT (name) DO UPDATE SET took_mail_at = ?2, denied_since = NULL
+WHERE took_mail_at <= ?3 OR denied_since IS NOT NULL;
+
+-- name: past
+SELECT took_mail_at, denied_since FROM known_destination WHERE name = ?;
+
+-- name: deny
+UPDATE known_destination SET denied_since = ?2 WHERE name = ?1;
+
+-- name: known_destinations
+SELECT name FROM known_destination ORDER BY took_mail_at DESC, name LIMIT ?;
+
+-- name: forget_known
+DELETE FROM known_destination WHERE name IN (
+    SELECT name FROM known_destination WHERE took_mail_at < ? ORDER BY took_mail_at LIMIT ?
+);
+
+-- name: learn
+INSERT OR REPLACE INTO lesson (hosts, kind, value, reason, learned_at, until) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: lessons
+SELECT hosts, kind, value, reason, learned_at, until FROM lesson
+WHERE until > ? ORDER BY learned_at DESC, hosts, kind LIMIT ?;
+
+-- name: forget_lessons
+DELETE FROM lesson WHERE (hosts, kind) IN (
+    SELECT hosts, kind FROM lesson WHERE until <= ? ORDER BY until LIMIT ?
+);
+
+-- name: brake
+INSERT OR REPLACE INTO brake (id, since, why) VALUES (1, ?, ?);
+
+-- name: release_brake
+DELETE FROM brake;
+
+-- name: get_brake
+SELECT since, why FROM brake;

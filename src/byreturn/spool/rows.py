@@ -47,6 +47,7 @@ from byreturn.policy import (
     Returned,
     State,
     Stored,
+    Unbooked,
     Uncertain,
     Waiting,
     WasDiscarded,
@@ -91,6 +92,7 @@ EVENT_NAMES: Final[dict[type[Event], str]] = {
     Refused: "refused",
     PutOff: "put off",
     Uncertain: "uncertain",
+    Unbooked: "given back",  # never in the history: nothing was tried
     Interrupted: "interrupted",
     GaveUpOnUs: "parked",
     RanOutOfTime: "expired",
@@ -161,7 +163,8 @@ def recipient_row(message: Message, new: NewRecipient) -> Row:
         number, due_at, epoch, attempts = 0, state.due_at, None, state.attempts
     return (
         message.id, recipient.ordinal, address, given, recipient.destination, int(recipient.notify),
-        recipient.orcpt, int(message.priority), number, due_at, epoch, attempts, message.expires_at,
+        recipient.orcpt, int(message.priority), number, due_at, epoch, attempts,
+        message.expires_at if new.expires_at is None else new.expires_at,
         message.accepted_at, None if new.finding is None else message.accepted_at,
         finding_text(new.finding),
     )  # fmt: skip
@@ -176,7 +179,7 @@ def recipient_from_row(row: Row) -> Recipient:
 
 def booking_from_row(row: Row) -> Booking:
     """Read what `book_recipient` returns, behind the message's id."""
-    return Booking(recipient_from_row(row[1:7]), row[7])
+    return Booking(recipient_from_row(row[1:7]), row[7], row[8])
 
 
 def state_from_row(number: int, due_at: int | None, epoch: int | None, attempts: int) -> State:

@@ -111,3 +111,32 @@ CREATE TABLE content (
 ) STRICT;
 
 CREATE INDEX content_keep ON content (keep_until) WHERE keep_until IS NOT NULL;
+
+-- Destinations that took mail: of one of these a "no such domain" is not believed at once.
+CREATE TABLE known_destination (
+    name         TEXT PRIMARY KEY,
+    took_mail_at INTEGER NOT NULL,              -- to the hour
+    denied_since INTEGER                        -- null: the DNS does not say that there is no such name
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX known_destination_age ON known_destination (took_mail_at);
+
+-- Limits that hosts taught us by their replies.
+CREATE TABLE lesson (
+    hosts      TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    value      INTEGER NOT NULL,
+    reason     TEXT NOT NULL,
+    learned_at INTEGER NOT NULL,
+    until      INTEGER NOT NULL,
+    PRIMARY KEY (hosts, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX lesson_until ON lesson (until);
+
+-- The brake is on while there is a row.
+CREATE TABLE brake (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    since INTEGER NOT NULL,
+    why   TEXT NOT NULL
+) STRICT;

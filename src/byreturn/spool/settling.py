@@ -7,26 +7,39 @@ has moved on (an operator was faster, or a restart took the attempt over) change
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
-from byreturn.mail import Action, Duration, Instant, Notify, QueueId, reverse_path_from_text
+from byreturn.mail import Action, Destination, Duration, Instant, Notify, QueueId, reverse_path_from_text
 from byreturn.policy import (
     InFlight,
     RanOutOfTime,
+    Relayed,
+    State,
+    Unbooked,
     Waiting,
     advance,
     owed_for,
     report_due_at,
 )
 from byreturn.ports import DestinationNews, Expiry, Settled, Settling
+from byreturn.spool.remembering import Takers
 from byreturn.spool.rows import EVENT_NAMES, STATE_NUMBERS, finding_from_text, finding_text
 from byreturn.spool.statements import SQL
 
+_UNBOOK = SQL["unbook_recipient"]
 _SETTLE = SQL["settle_recipient"]
 _ADD_ATTEMPT = SQL["add_attempt"]
 _WAIT = SQL["wait_at_destination"]
 _OWE = SQL["owe"]
 _DROP_CONTENT = SQL["drop_content"]
+
+
+class Recorded(NamedTuple):
+    """What was settled; the files that are needed no more, and who took mail, to be kept after the commit."""
+
+    settled: Settled
+    files: list[QueueId]
+    noted: dict[Destination, Instant]
 
 
 def _one(connection: sqlite3.Connection, sql: str, *values: Any) -> Any:
@@ -41,19 +54,21 @@ def settle(
     *,
     gather: Duration,
     keep_content: Duration,
-) -> tuple[Settled, list[QueueId]]:
-    """Apply outcomes and the health of destinations; see `ports.Spool.settle`.
-
-    Also returns the messages whose content was in a file that is needed no more.
-    """
+    takers: Takers,
+) -> Recorded:
+    """Apply outcomes and the health of destinations; see `ports.Spool.settle`."""
     files: list[QueueId] = []
     lost: list[tuple[QueueId, int]] = []
     touched: dict[QueueId, int] = {}
+    took_mail: set[Destination] = set()
     for settling in settlings:
         if not _settle_one(connection, settling, now, gather=gather):
             lost.append((settling.message_id, settling.ordinal))
         else:
             touched[settling.message_id] = settling.recipient_count
+            if isinstance(settling.event, Relayed) and takers.is_news(settling.destination, now):
+                took_mail.add(settling.destination)
+    noted = takers.take_mail(connection, took_mail, now) if took_mail else {}
     for one in news:
         _hear(connection, one, now)
     owed = [
@@ -66,7 +81,7 @@ def settle(
         )
         is not None
     ]
-    return Settled(tuple(lost), tuple(owed)), files
+    return Recorded(Settled(tuple(lost), tuple(owed)), files, noted)
 
 
 def _settle_one(
@@ -78,14 +93,25 @@ def _settle_one(
 ) -> bool:
     event, fence = settling.event, settling.fence
     after = advance(InFlight(fence), event)
+    if isinstance(event, Unbooked):
+        return _give_back(connection, settling, after, now)
     finding = finding_text(event.diagnosis)  # type: ignore[union-attr]
     where = (settling.message_id, settling.ordinal)
     due_at = after.due_at if isinstance(after, Waiting) else None
     execute = connection.execute
     changed = execute(
         _SETTLE,
-        (STATE_NUMBERS[type(after)], due_at, now, finding, *where, fence.epoch, fence.attempt),
-    ).rowcount
+        (
+            STATE_NUMBERS[type(after)],
+            due_at,
+            now,
+            finding,
+            *where,
+            fence.epoch,
+            fence.attempt,
+            settling.expires_at,
+        ),
+    ).rowcount  # fmt: skip
     if not changed:
         return False
     execute(
@@ -101,6 +127,22 @@ def _settle_one(
     if settling.owed is not None:
         owe(connection, settling.message_id, settling.ordinal, settling.owed, now, gather=gather)
     return True
+
+
+def _give_back(connection: sqlite3.Connection, settling: Settling, after: State, now: Instant) -> bool:
+    """Let a recipient wait again whose booking was not used: no attempt, no outcome."""
+    assert isinstance(after, Waiting), "a booking that is given back waits"
+    fence = settling.fence
+    changed = connection.execute(
+        _UNBOOK,
+        (
+            after.due_at, now, after.attempts, settling.message_id, settling.ordinal, fence.epoch,
+            fence.attempt, settling.expires_at,
+        ),
+    ).rowcount  # fmt: skip
+    if changed:
+        connection.execute(_WAIT, (settling.destination, after.due_at))
+    return bool(changed)
 
 
 def _drop_content(connection: sqlite3.Connection, message_id: QueueId, files: list[QueueId]) -> None:

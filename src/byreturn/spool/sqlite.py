@@ -20,15 +20,18 @@ from msgspec import Struct
 
 from byreturn.mail import SECOND, Destination, Duration, InMemory, Instant, QueueId, id_text
 from byreturn.ports import (
+    Braked,
     Claimed,
     Clock,
     ContentReader,
     ContentWriter,
     DestinationNews,
     Expiry,
+    Lesson,
     NewMessage,
     OwedDue,
     OwedReport,
+    Past,
     Settled,
     Settling,
     SpoolFault,
@@ -48,7 +51,8 @@ from byreturn.spool.opening import (
     prepare_folder,
 )
 from byreturn.spool.owing import owed_due, report, take_owed
-from byreturn.spool.settling import expire, settle
+from byreturn.spool.remembering import Takers, deny, learn, past, set_brake
+from byreturn.spool.settling import Recorded, expire, settle
 from byreturn.spool.statements import SQL
 
 # Carry the log over when it has grown by so much; hold the writer for it only beyond the second figure.
@@ -86,6 +90,7 @@ class SqliteSpool:
         self._gather = settings.gather
         self._keeping = settings.keeping
         self._quota = settings.quota
+        self._takers = Takers(settings.keeping.history)
         self._reserve = settings.reserve_octets
         self._lock = Lock(folder)
         try:
@@ -128,19 +133,21 @@ class SqliteSpool:
         done: Callable[[Settled | SpoolFault], None],
     ) -> None:
         """Record outcomes."""
-        gather, keep = self._gather, self._keeping.content
+        gather, keep, takers = self._gather, self._keeping.content, self._takers
 
-        def finish(result: tuple[Settled, list[QueueId]] | SpoolFault) -> None:
+        def finish(result: Recorded | SpoolFault) -> None:
             if isinstance(result, SpoolFault):
                 done(result)
                 return
-            settled, files = result
-            if files:
-                self._unlink(files)
-            done(settled)
+            takers.keep(result.noted)
+            if result.files:
+                self._unlink(result.files)
+            done(result.settled)
 
         self._committer.submit(
-            lambda connection: settle(connection, settlings, news, now, gather=gather, keep_content=keep),
+            lambda connection: settle(
+                connection, settlings, news, now, gather=gather, keep_content=keep, takers=takers
+            ),
             finish,
             rows=2 * len(settlings) + len(news),
         )
@@ -199,6 +206,29 @@ class SqliteSpool:
 
         self._committer.submit(work, finish, rows=2 * limit)
 
+    def denied(
+        self, destination: Destination, since: Instant | None, done: Callable[[SpoolFault | None], None]
+    ) -> None:
+        """Note since when a name is denied."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._takers.forget(destination)
+            deny(connection, destination, since)
+
+        def finish(fault: SpoolFault | None) -> None:
+            self._takers.forget(destination)
+            done(fault)
+
+        self._committer.submit(work, finish)
+
+    def learn(self, lesson: Lesson, done: Callable[[SpoolFault | None], None]) -> None:
+        """Remember a lesson."""
+        self._committer.submit(lambda connection: learn(connection, lesson), done)
+
+    def set_brake(self, braked: Braked | None, done: Callable[[SpoolFault | None], None]) -> None:
+        """Put the brake on, or let it off."""
+        self._committer.submit(lambda connection: set_brake(connection, braked), done)
+
     # --- Reading --------------------------------------------------------------------------------------
 
     def owed_due(self, now: Instant, limit: int, done: Callable[[OwedDue | SpoolFault], None]) -> None:
@@ -210,6 +240,10 @@ class SqliteSpool:
     ) -> None:
         """Read what a report must say."""
         done(self._read(partial(take_owed, message_id=message_id, now=now)))
+
+    def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
+        """Tell when a destination last took mail."""
+        done(self._read(partial(past, destination=destination)))
 
     def content(self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]) -> None:
         """Open a content."""

@@ -40,9 +40,10 @@ from byreturn.policy import (
     Refused,
     Relayed,
     Stored,
+    Unbooked,
     Uncertain,
 )
-from byreturn.ports import Clock, Endpoint
+from byreturn.ports import Clock, Endpoint, Lesson
 
 _QUEUE_LIMIT: Final = 20_000
 _EVENTS: Final[dict[type[Event], str]] = {
@@ -93,7 +94,9 @@ class Journal:
         )
 
     def settled(self, message_id: QueueId, address: Mailbox, event: Event, took: Duration) -> None:
-        """An outcome."""
+        """An outcome; a booking that is given back is none."""
+        if isinstance(event, Unbooked):
+            return
         diagnosis: Diagnosis | None = getattr(event, "diagnosis", None)
         self._tell(
             _EVENTS[type(event)],
@@ -122,6 +125,25 @@ class Journal:
     def destination_recovered(self, destination: Destination) -> None:
         """A destination answers again."""
         self._tell("destination recovered", destination=destination)
+
+    def learned(self, lesson: Lesson) -> None:
+        """A host asked us to go easy."""
+        self._tell(
+            "learned",
+            hosts=lesson.hosts,
+            what=lesson.kind,
+            at_most=lesson.value,
+            until=iso_date(lesson.until),
+            why=lesson.reason,
+        )
+
+    def brake_engaged(self, why: str) -> None:
+        """The brake is on."""
+        self._tell("brake engaged", why=why, means="nothing is given up for what the DNS denies")
+
+    def brake_released(self, why: str, held: int) -> None:
+        """The brake is off."""
+        self._tell("brake released", why=why, destinations_held=held)
 
     def expired(self, count: int) -> None:
         """Recipients ran out of time."""

@@ -114,10 +114,18 @@ class SharedLookups(Generic[Key, Answer]):
         self._running: set[asyncio.Task[Finding[Answer]]] = set()
         self._is_closed = False
 
-    def find(self, key: Key, done: Callable[[Answer | LookupFailed], None]) -> None:
-        """Tell what is known, from inside this call, or else look it up and tell it later."""
+    def find(
+        self,
+        key: Key,
+        done: Callable[[Answer | LookupFailed], None],
+        is_enough: Callable[[Answer], bool] | None = None,
+    ) -> None:
+        """Tell what is known, from inside this call, or else look it up and tell it later.
+
+        What is known and not enough is looked up anew.
+        """
         answer = self._cache.get(key, self._clock.now())
-        if answer is not None:
+        if answer is not None and (is_enough is None or is_enough(answer)):
             done(answer)
             return
         refused = self._join(key, done)

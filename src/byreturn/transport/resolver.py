@@ -19,8 +19,10 @@ server that said so; it is empty where the name does not fit into a question, so
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from socket import SOCK_DGRAM
 from typing import Any, Final, Literal, TypeAlias
@@ -51,6 +53,8 @@ from byreturn.ports import (
     MxRecord,
     NoRecords,
     NoSuchName,
+    Opinion,
+    Verdict,
 )
 from byreturn.transport.dns_cache import Bounds, Finding, SharedLookups
 
@@ -62,6 +66,8 @@ SYSTEM_SERVERS_LIMIT: Final = 3  # MAXNS of resolv.conf(5)
 
 _Key: TypeAlias = tuple[Literal["MX", "address"], str]
 _Absent: TypeAlias = NoSuchName | NoRecords | LookupFailed
+_Said: TypeAlias = "tuple[Message, Endpoint] | LookupFailed"
+_Ask: TypeAlias = Callable[[Name, RdataType], Awaitable[_Said]]
 
 
 class ResolverSettings(Struct, frozen=True):
@@ -71,6 +77,8 @@ class ResolverSettings(Struct, frozen=True):
     answer_limit: Duration = 2 * SECOND
     rounds: int = 3
     lookups_limit: int = 200
+    polls_limit: int = 100
+    silent_answer_limit: Duration = 200
     waiting_limit: int = 10_000
     cache_limit: int = 50_000
     ttl_floor: Duration = 0
@@ -106,18 +114,31 @@ class DnsResolver:
         self._backend: Any = dns.asyncbackend.get_backend("asyncio")
         bounds = Bounds(settings.lookups_limit, settings.waiting_limit, settings.cache_limit)
         self._lookups: SharedLookups[_Key, Any] = SharedLookups(loop, clock, bounds, self._look_up)
+        bounds = Bounds(settings.polls_limit, 10 * settings.polls_limit, 1)
+        self._polls: SharedLookups[str, tuple[Opinion, ...]] = SharedLookups(loop, clock, bounds, self._poll)
+        self._loop = loop
 
-    def mx(self, domain: str, done: Callable[[MxAnswer], None]) -> None:
+    def mx(self, domain: str, done: Callable[[MxAnswer], None], *, anew: bool = False) -> None:
         """Find the MX records of a domain, best preference first."""
-        self._lookups.find(("MX", normal_domain(domain)), done)
+        self._lookups.find(("MX", normal_domain(domain)), done, _has_records if anew else None)
 
     def addresses(self, host: str, done: Callable[[AddressAnswer], None]) -> None:
         """Find the addresses of a host; text that looks like an IP address is a name like any other."""
         self._lookups.find(("address", normal_domain(host)), done)
 
+    def poll(self, name: str, done: Callable[[tuple[Opinion, ...]], None]) -> None:
+        """Ask every server once, anew and past all that is kept, whether a name exists."""
+
+        def tell(said: tuple[Opinion, ...] | LookupFailed) -> None:
+            done(self._no_word() if isinstance(said, LookupFailed) else said)
+
+        # Too many, or closed, would be told from inside of `find`.
+        self._loop.call_soon(self._polls.find, normal_domain(name), tell)
+
     async def close(self) -> None:
         """Answer what is unanswered with LookupFailed, and end every task; idempotent."""
         await self._lookups.close()
+        await self._polls.close()
 
     # --- From records to answers -----------------------------------------------------------------------
 
@@ -134,7 +155,7 @@ class DnsResolver:
         return await (self._find_mx if kind == "MX" else self._find_addresses)(name)
 
     async def _find_mx(self, domain: Name) -> Finding[MxAnswer | AddressAnswer]:
-        found, keep = await self._records(domain, MX)
+        found, keep = await self._records(domain, MX, self._ask)
         if not isinstance(found, RRset):
             return Finding(found, keep)
         pairs = sorted((mx.preference, normal_domain(mx.exchange.to_text())) for mx in found)[:MX_TAKEN_LIMIT]
@@ -142,20 +163,20 @@ class DnsResolver:
 
     async def _find_addresses(self, host: Name) -> Finding[MxAnswer | AddressAnswer]:
         async with asyncio.TaskGroup() as both:
-            asking = both.create_task(self._records(host, A))
-            six, keep_six = await self._records(host, AAAA)
+            asking = both.create_task(self._records(host, A, self._ask))
+            six, keep_six = await self._records(host, AAAA, self._ask)
         four, keep_four = asking.result()
         answer = _both_families(six, four)
         records = len(answer.addresses) if isinstance(answer, AddressesFound) else 1
         # A family that failed is believed for seconds, and with it the whole.
         return Finding(answer, min(keep_six, keep_four), records)
 
-    async def _records(self, asked: Name, kind: RdataType) -> tuple[RRset | _Absent, Duration]:
+    async def _records(self, asked: Name, kind: RdataType, ask: _Ask) -> tuple[RRset | _Absent, Duration]:
         """Ask for records of one kind, along aliases; say how long the finding may be believed."""
         settings = self._settings
         name, aliases, keep = asked, 0, settings.ttl_ceiling
         while True:
-            said = await self._ask(name, kind)
+            said = await ask(name, kind)
             if isinstance(said, LookupFailed):
                 return said, settings.failure_ttl
             message, server = said
@@ -177,9 +198,47 @@ class DnsResolver:
         why = f"{asked.to_text(omit_final_dot=True)} leads along more than {CNAME_LIMIT} aliases"
         return LookupFailed(why), settings.failure_ttl
 
+    # --- Second opinions ------------------------------------------------------------------------------
+
+    async def _poll(self, text: str) -> Finding[tuple[Opinion, ...]]:
+        if not text.isascii():
+            return Finding(self._no_word(), 0)
+        try:
+            name = dns.name.from_text(f"{text}.")
+        except dns.exception.DNSException:
+            return Finding((Opinion("", Verdict.DENIED),), 0)
+        opinions = await asyncio.gather(*(self._opinion(server, name) for server in self._servers))
+        return Finding(tuple(opinions), 0)
+
+    def _no_word(self) -> tuple[Opinion, ...]:
+        return tuple(Opinion(str(server.endpoint), Verdict.NO_WORD) for server in self._servers)
+
+    async def _opinion(self, server: _Server, name: Name) -> Opinion:
+        limit = self._settings.answer_limit
+        if server.silent_until > self._clock.now():
+            limit = min(limit, self._settings.silent_answer_limit)
+        kind = SOA if name == dns.name.root else MX
+        verdict = Verdict.NO_WORD
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit / SECOND):
+                found, _ = await self._records(name, kind, partial(self._ask_for_an_opinion, server))
+                if isinstance(found, RRset) or (isinstance(found, NoRecords) and kind == MX):
+                    verdict = Verdict.EXISTS
+                elif isinstance(found, NoSuchName):
+                    verdict = Verdict.DENIED
+        return Opinion(str(server.endpoint), verdict)
+
+    async def _ask_for_an_opinion(self, server: _Server, name: Name, kind: RdataType) -> _Said:
+        said = await self._ask_one(server, name, kind)
+        if not isinstance(said, Message):
+            return LookupFailed(said)
+        if said.rcode() == dns.rcode.NOERROR and not said.answer and not _zone_of(said, name):
+            return LookupFailed("neither records nor the SOA of a zone")
+        return said, server.endpoint
+
     # --- From servers to a usable message --------------------------------------------------------------
 
-    async def _ask(self, name: Name, kind: RdataType) -> tuple[Message, Endpoint] | LookupFailed:
+    async def _ask(self, name: Name, kind: RdataType) -> _Said:
         """Ask server after server, round after round, until one gives a usable answer."""
         now, last = self._clock.now(), self._last_to_answer
         left = sorted(self._servers, key=lambda server: (server.silent_until > now, server is not last))
@@ -277,12 +336,22 @@ def _follow(message: Message, name: Name, kind: RdataType, limit: int) -> tuple[
 
 def _negative_ttl(message: Message, name: Name) -> Duration:
     """Say how long an absence holds; 0 where the answer does not tell."""
+    # RFC 2308 section 5: the smaller of the SOA's own TTL and its MINIMUM field; without a SOA it is
+    # not to be kept at all.
+    zone = _zone_of(message, name)
+    return int(min(zone[0].minimum, zone.ttl)) * SECOND if zone else 0
+
+
+def _zone_of(message: Message, name: Name) -> RRset | None:
+    """Return the SOA beside an absence; that of another place tells nothing about this name."""
     for rrset in message.authority:
-        # RFC 2308 section 5: the smaller of the SOA's own TTL and its MINIMUM field; without a SOA it is
-        # not to be kept at all. The SOA of another place tells nothing about this name.
         if rrset.rdtype == SOA and name.is_subdomain(rrset.name):
-            return int(min(rrset[0].minimum, rrset.ttl)) * SECOND
-    return 0
+            return rrset
+    return None
+
+
+def _has_records(answer: MxAnswer) -> bool:
+    return isinstance(answer, MxFound)
 
 
 def _both_families(six: RRset | _Absent, four: RRset | _Absent) -> AddressAnswer:

@@ -124,24 +124,32 @@ class SocketStream(asyncio.Protocol):
 
 
 class SocketDialer:
-    """Implements `ports.Dialer`; `source` is the local address to dial from, empty: the system chooses."""
+    """Implements `ports.Dialer`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, source: str = "") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._source = source
         self._dials: set[asyncio.Task[None]] = set()
 
     def dial(
-        self, endpoint: Endpoint, limit: Duration, done: Callable[[Stream | DialFailed], None]
+        self,
+        endpoint: Endpoint,
+        limit: Duration,
+        done: Callable[[Stream | DialFailed], None],
+        *,
+        source: str = "",
     ) -> SocketDial:
         """Connect within `limit`."""
-        task = self._loop.create_task(self._dial(endpoint, limit, done))
+        task = self._loop.create_task(self._dial(endpoint, limit, done, source))
         self._dials.add(task)
         task.add_done_callback(self._dials.discard)
         return SocketDial(task)
 
     async def _dial(
-        self, endpoint: Endpoint, limit: Duration, done: Callable[[Stream | DialFailed], None]
+        self,
+        endpoint: Endpoint,
+        limit: Duration,
+        done: Callable[[Stream | DialFailed], None],
+        source: str,
     ) -> None:
         try:
             async with asyncio.timeout(limit / 1000):
@@ -149,10 +157,10 @@ class SocketDialer:
                     lambda: SocketStream(done),
                     endpoint.address,
                     endpoint.port,
-                    local_addr=(self._source, 0) if self._source else None,
+                    local_addr=(source, 0) if source else None,
                 )
         except TimeoutError:
-            done(DialFailed(f"no answer within {limit / 1000:g} s", refused=False))
+            done(DialFailed(f"no answer within {limit / 1000:g} s", refused=False, timed_out=True))
         except OSError as error:
             done(DialFailed(_reason(error), refused=error.errno == errno.ECONNREFUSED))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.config.samples import FILE, MACHINE, SMALLEST, errors, everything, line_of, read
 
 from byreturn.config import (
+    BrakeConfig,
     Config,
     DeliveryConfig,
     DnsConfig,
@@ -25,7 +26,7 @@ from byreturn.config import (
 from byreturn.config.check import toml_value
 from byreturn.config.errors import Bad
 from byreturn.config.keys import SECTIONS
-from byreturn.policy import RetrySchedule
+from byreturn.policy import RetrySchedule, Terms
 
 ALL = [(section, key) for section in SECTIONS for key in section.keys]
 NAMES = [f"{section.path}.{key.name}".lstrip(".") for section, key in ALL]
@@ -106,6 +107,18 @@ def test_a_key_without_a_value_to_fall_back_on_is_missed(section, key):
         read(text)
 
 
+RENAMED = [(section, key) for section, key in ALL if key.formerly]
+
+
+@pytest.mark.parametrize(("section", "key"), RENAMED, ids=[key.formerly for _, key in RENAMED])
+def test_a_key_under_its_former_name_gets_the_new_one(section, key):
+    text = everything({(section.path, key.name): f"{key.formerly} = {key.example}"})
+    (error,) = errors(text)
+    assert error.endswith(
+        f'.{key.formerly}: unknown key. Nothing was started. It is called "{key.name}" now.'
+    )
+
+
 def dotted(section, name):
     path = f"{section.path}[0]" if section.is_repeated else section.path
     return f"{path}.{name}".lstrip(".")
@@ -149,6 +162,7 @@ MODELS = {
     "delivery": DeliveryConfig,
     "delivery.timeouts": TimeoutsConfig,
     "report": ReportConfig,
+    "brake": BrakeConfig,
     "limits": LimitsConfig,
     "history": HistoryConfig,
     "log": LogConfig,
@@ -164,7 +178,7 @@ def test_the_model_has_a_field_for_every_key_and_no_other(section):
     elif section.path == "":
         assert names <= set(Config.__struct_fields__)
     else:
-        assert section.path in {"route", "retry", "retry.lifetime"}
+        assert section.path in {"route", "destination", "retry", "retry.lifetime"}
 
 
 def test_a_config_holds_what_the_types_of_its_fields_say():
@@ -172,18 +186,23 @@ def test_a_config_holds_what_the_types_of_its_fields_say():
         config = read(text)
         for field in (
             *config.listeners, config.relay, *config.domains, config.dns, config.delivery, config.retry,
-            config.delivery.timeouts, config.report, config.limits, config.history, config.log,
+            config.delivery.timeouts, config.terms, *config.destinations, config.report, config.brake,
+            config.limits, config.history, config.log,
         ):  # fmt: skip
             hints = {info.name: info.type for info in msgspec.structs.fields(type(field))}
             for name, hint in hints.items():
                 value = getattr(field, name)
                 if hint in (int, str, bool):
                     assert type(value) is hint, name
-                assert value is not None or name == "source_address"
+                assert value is not None or name in {"source_address", "message_rate", "octet_rate"}
 
 
 def test_the_defaults_of_the_table_are_those_of_the_retry_policy():
     assert read(SMALLEST).retry == RetrySchedule()
+
+
+def test_the_defaults_of_the_table_are_those_of_the_terms():
+    assert read(SMALLEST).terms == Terms(hello=MACHINE)
 
 
 @given(st.data())

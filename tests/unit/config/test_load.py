@@ -5,11 +5,12 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.config.samples import FILE, MACHINE, SMALLEST, USUAL, errors, everything, read
 
-from byreturn.config import Alias, Config, load, load_text
+from byreturn.config import Alias, BrakeConfig, Config, load, load_text
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Mailbox
-from byreturn.policy import NextHop, RetrySchedule, StaticRoute
+from byreturn.policy import NextHop, Rate, RetrySchedule, StaticRoute, Terms
 from byreturn.ports import Endpoint
 
 
@@ -47,6 +48,9 @@ def test_the_smallest_file_has_every_default():
     assert config.report.delay_notice_after == 4 * HOUR
     assert config.limits.recipients == 1000
     assert config.history.keep == 30 * DAY
+    assert config.brake == BrakeConfig(known_names=(), denied_destinations=20, keep_trying=4 * HOUR)
+    assert config.destinations == ()
+    assert config.delivery.connections_per_address == 50
     assert config.log.format == "human"
 
 
@@ -96,6 +100,86 @@ def test_the_old_connectors_times_are_a_preset_and_keys_that_are_written_out_win
     config = read(SMALLEST + '[retry]\npreset = "imc"\nintervals = ["1m"]\nlifetime.normal = "3h"\n')
     assert config.retry.intervals == (MINUTE,)
     assert (config.retry.urgent, config.retry.normal, config.retry.non_urgent) == (DAY, 3 * HOUR, 3 * DAY)
+
+
+# --- Rules for destinations ---------------------------------------------------------------------------
+
+GENERAL = """
+[delivery]
+connections_per_destination = 7
+messages_per_connection = 8
+recipients_per_transaction = 9
+source_address = "192.0.2.25"
+hello = "out.example.org"
+[retry]
+preset = "imc"
+after_4yz = ["2m"]
+probe_limit = "10m"
+"""
+
+
+def test_what_a_rule_leaves_out_is_as_for_everybody():
+    config = read(SMALLEST + '[[destination]]\nmatch = "Partner.Example."\n' + GENERAL)
+    schedule = RetrySchedule(
+        after_4yz=(2 * MINUTE,),
+        intervals=(15 * MINUTE, 30 * MINUTE, 1 * HOUR, 4 * HOUR),
+        probe_limit=10 * MINUTE,
+        urgent=1 * DAY,
+        normal=2 * DAY,
+        non_urgent=3 * DAY,
+    )
+    assert config.terms == Terms(
+        connections=7,
+        messages_per_connection=8,
+        recipients=9,
+        source_address="192.0.2.25",
+        hello="out.example.org",
+        schedule=schedule,
+    )
+    assert config.destinations == (replace(config.terms, match="partner.example"),)
+
+
+def test_what_a_rule_says_wins():
+    rule = """
+[[destination]]
+match = "mx:*.big.example"
+connections = 1
+messages_per_connection = 2
+recipients_per_transaction = 3
+message_rate = "10/15m"
+octet_rate = "1MiB/s"
+after_4yz = []
+intervals = ["3h"]
+probe_limit = "2h"
+lifetime = "12h"
+source_address = "192.0.2.26"
+hello = "slow.example.org"
+"""
+    (terms,) = read(SMALLEST + rule + GENERAL).destinations
+    assert terms == Terms(
+        match="mx:*.big.example",
+        connections=1,
+        messages_per_connection=2,
+        recipients=3,
+        message_rate=Rate(10, 15 * MINUTE),
+        octet_rate=Rate(1 << 20, SECOND),
+        source_address="192.0.2.26",
+        hello="slow.example.org",
+        schedule=RetrySchedule(
+            after_4yz=(),
+            intervals=(3 * HOUR,),
+            probe_limit=2 * HOUR,
+            urgent=12 * HOUR,
+            normal=12 * HOUR,
+            non_urgent=12 * HOUR,
+        ),
+    )
+
+
+def test_a_rule_for_all_other_mail_is_no_default_for_the_other_rules():
+    text = '[[destination]]\nmatch = "*"\nconnections = 3\n[[destination]]\nmatch = "partner.example"\n'
+    rest, partner = read(SMALLEST + text).destinations
+    assert (rest.connections, partner.connections) == (3, 20)
 
 
 def test_a_lifetime_may_be_shorter_than_the_first_wait():

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from byreturn.config.check import toml_value
 from byreturn.config.errors import Bad
 from byreturn.config.hosts import At, Hop, IpAddressKind, Network
-from byreturn.config.names import Address, Aliases, Delimiter, DomainName, Folder, Label, LocalPart, Pattern
+from byreturn.config.names import (
+    Address,
+    Aliases,
+    Delimiter,
+    DestinationMatch,
+    DomainName,
+    Folder,
+    Label,
+    LocalPart,
+    Pattern,
+)
 from byreturn.mail import Mailbox
 from byreturn.policy import NextHop, address_in
 from byreturn.ports import Endpoint
@@ -54,6 +64,32 @@ def test_patterns():
     assert Pattern().read("partner.example") == "partner.example"
     for text in ("", "*.", "*..", "**", "*.*.example", "a.*.example", "*partner.example", "*.1", 5):
         fault(Pattern(), text)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("*", "*"), ("Partner.Example.", "partner.example"), ("*.Partner.Example", "*.partner.example"),
+        ("mx:MX1.Big.Example.", "mx:mx1.big.example"), ("MX:*.big.example", "mx:*.big.example"),
+        ("mx.example", "mx.example"),
+    ],
+)  # fmt: skip
+def test_whom_a_rule_is_for(text, match):
+    assert DestinationMatch().read(text) == match
+    assert DestinationMatch().read(match) == match
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "*.", "**", "a.*.example", "mx:", "mx:*.", "mx: a.example", "mx:mx:a.example", "mx:192.0.2.1", 5],
+)
+def test_whom_no_rule_is_for(value):
+    assert fault(DestinationMatch(), value).remedy.startswith('Write "example.org" for the domain, ')
+
+
+def test_all_hosts_are_all_mail():
+    wrong = fault(DestinationMatch(), "mx:*")
+    assert (wrong.what, wrong.remedy) == ("all hosts there are", 'Write "*" for all mail.')
 
 
 def test_labels_delimiters_and_folders():

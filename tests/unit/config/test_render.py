@@ -19,6 +19,20 @@ MANY = (
 )
 IMC = SMALLEST + '[retry]\npreset = "imc"\nlifetime.normal = "3h"\n'
 ODD = SMALLEST + '[[domain]]\nname = "example.org"\nmailboxes = "*"\naliases."a.b" = ["x", "y@example.net"]\n'
+RULES = (
+    IMC
+    + """
+[[destination]]
+match = "partner.example"
+message_rate = "60/m"
+[[destination]]
+match = "mx:*.big.example"
+connections = 2
+lifetime = "2d"
+[delivery]
+connections_per_destination = 5
+"""
+)
 SAMPLES = {
     "smallest": SMALLEST,
     "usual": USUAL,
@@ -26,6 +40,7 @@ SAMPLES = {
     "many": MANY,
     "imc": IMC,
     "odd": ODD,
+    "rules": RULES,
 }
 
 
@@ -61,6 +76,25 @@ def test_each_value_tells_where_it_comes_from():
     assert "# default: the system's choice" in text
     assert "# default: postmaster at the first domain, or at the hostname" in text
     assert '# preset "imc"' in effective_text(read(IMC))
+
+
+def test_a_rule_shows_what_holds_for_its_destination_and_where_that_comes_from():
+    _, _, text = effective_text(read(RULES)).partition("[[destination]]\n")
+    lines = [" ".join(line.split()) for line in text.partition("\n\n")[0].splitlines()]
+    assert lines == [
+        'match = "partner.example" # line 8',
+        "connections = 5 # default: as in [delivery]",
+        "messages_per_connection = 100 # default: as in [delivery]",
+        "recipients_per_transaction = 100 # default: as in [delivery]",
+        'message_rate = "60/min" # line 9',
+        "# octet_rate is not set # default: no limit",
+        'after_4yz = ["1m", "5m", "15m"] # default: as in [retry]',
+        'intervals = ["15m", "30m", "1h", "4h"] # default: as in [retry]',
+        'probe_limit = "30m" # default: as in [retry]',
+        "# lifetime is not set # default: as in [retry.lifetime]",
+        "# source_address is not set # default: as in [delivery]",
+        'hello = "machine.example.org" # default: as in [delivery]',
+    ]
 
 
 def test_every_key_is_in_the_effective_text():

@@ -7,16 +7,24 @@ silent: then the resolver waits for it, briefly (`play_silence`); everywhere els
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 import dns.flags
 import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
 import pytest
 import uvloop
+from tests.unit.transport.name_servers import (
+    FakeServer,
+    Mood,
+    Sent,
+    in_full,
+    knows,
+    question,
+    reply,
+    says,
+    silent,
+)
 
 from byreturn.ports import (
     AddressAnswer,
@@ -37,10 +45,6 @@ SOON: Final = 200
 FOR_EVER: Final = 3600 * SECOND
 SOA_60: Final = "example.org 600 IN SOA ns.example.org. root.example.org. 1 2 3 4 60"
 
-# What a server sends back to a question: messages one after the other; none is silence.
-Sent = list[bytes]
-Mood = Callable[[dns.message.Message], Awaitable[Sent] | Sent]
-
 
 class SetClock:
     def __init__(self) -> None:
@@ -54,101 +58,6 @@ class SetClock:
 
     def call_later(self, delay: int, call: Callable[[], None]) -> Any:
         raise NotImplementedError
-
-
-class FakeServer(asyncio.DatagramProtocol):
-    """A name server on a free port, for UDP and TCP, in a mood. `heard` is what it was asked."""
-
-    def __init__(self, mood: Mood, over_tcp: Mood | None = None) -> None:
-        self.mood = mood
-        self.over_tcp = over_tcp
-        self.heard: list[str] = []
-        self.heard_over_tcp: list[str] = []
-        self.had_edns: list[bool] = []
-        self._news = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tcp: asyncio.Server | None = None
-        self.client: Any = None
-
-    async def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
-        host, port = self._udp.get_extra_info("sockname")[:2]
-        self.endpoint = Endpoint(host, port)
-        if self.over_tcp is not None:
-            self._tcp = await asyncio.start_server(self._on_stream, host, port)
-
-    async def stop(self) -> None:
-        self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
-            await self._tcp.wait_closed()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def has_heard(self, questions: int) -> None:
-        while len(self.heard) < questions:
-            self._news.clear()
-            await self._news.wait()
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.client = addr
-        query = dns.message.from_wire(data)
-        self.heard.append(question(query))
-        self.had_edns.append(query.edns >= 0)
-        self._news.set()
-        task = asyncio.get_running_loop().create_task(self._answer(query, addr))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, query: dns.message.Message, client: Any) -> None:
-        for packet in await in_full(self.mood(query)):
-            self._udp.sendto(packet, client)
-
-    async def _on_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert self.over_tcp is not None
-        size = int.from_bytes(await reader.readexactly(2))
-        query = dns.message.from_wire(await reader.readexactly(size))
-        self.heard_over_tcp.append(question(query))
-        for packet in await in_full(self.over_tcp(query)):
-            writer.write(len(packet).to_bytes(2) + packet)
-        writer.close()
-
-
-async def in_full(sent: Awaitable[Sent] | Sent) -> Sent:
-    return sent if isinstance(sent, list) else await sent
-
-
-def question(query: dns.message.Message) -> str:
-    asked = query.question[0]
-    return f"{asked.name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(asked.rdtype)}"
-
-
-def reply(
-    query: dns.message.Message, *answer: str, code: str = "NOERROR", authority: tuple[str, ...] = ()
-) -> dns.message.Message:
-    """Answer a query with records, each `name ttl IN type data`."""
-    said = dns.message.make_response(query)
-    said.set_rcode(dns.rcode.from_text(code))
-    for section, lines in ((said.answer, answer), (said.authority, authority)):
-        for line in lines:
-            name, ttl, _, kind, data = line.split(" ", 4)
-            section.append(dns.rrset.from_text(name + ".", int(ttl), "IN", kind, data))
-    return said
-
-
-def says(*answer: str, code: str = "NOERROR", authority: tuple[str, ...] = ()) -> Mood:
-    return lambda query: [reply(query, *answer, code=code, authority=authority).to_wire()]
-
-
-def knows(book: dict[str, tuple[str, ...]]) -> Mood:
-    """A server that answers from a book by question, and NODATA where the book has nothing."""
-    return lambda query: [reply(query, *book.get(question(query), ())).to_wire()]
-
-
-def silent(query: dns.message.Message) -> Sent:
-    return []
 
 
 MX_1: Final = "example.org 300 IN MX 10 mx1.example.org."

@@ -1,0 +1,410 @@
+"""The brake desk: before the word of the DNS ends anything, others are heard (`policy.brake` has the rules).
+
+    judge --brake on-------------------------------------------------> later
+      '--took mail lately-------------------------------------------> later, for hours
+      '--witnesses: the root, names that took mail--a server lies----> brake on, later
+      |                                           '-no word of them--> later
+      '--another name server knows it-------------------------------> later
+      '--too many denied---------------------------------------------> brake on, later
+      '--------------------------------------------------------------> final
+
+    brake on --each minute: the witnesses again--> they are well again, or a person says so --> off:
+                                                   what was held is judged anew, at once
+
+The witnesses are believed for ten seconds, so a thousand misspelled addresses cost one round of questions.
+Engaging is written down, so that a restart does not forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from enum import Enum
+from typing import Final, TypeAlias
+
+from byreturn.mail import MINUTE, SECOND, Cause, Destination, Duration, Instant, WeFound
+from byreturn.policy import (
+    COUNTED_FOR,
+    ROOT,
+    BrakeRules,
+    Testimony,
+    are_too_many,
+    is_silent,
+    is_tried_on,
+    lie_of,
+)
+from byreturn.ports import Braked, Opinion, Past, SpoolFault, Timer, Verdict, World
+from byreturn.service.routes import Routes
+
+_BELIEVED_FOR: Final[Duration] = 10 * SECOND
+_LOOK_EVERY: Final[Duration] = 1 * MINUTE
+# After a person, or ten quiet minutes, said that the denials are true, their number alone engages nothing.
+_COUNT_AGAIN_AFTER: Final[Duration] = 60 * MINUTE
+_WITNESSES: Final = 3
+_KNOWN_KEPT: Final = 100
+_HELD_KEPT: Final = 10_000
+_COUNTED: Final = 20_000
+_SAMPLES: Final = 5
+
+
+class Word(Enum):
+    """What comes of a question: nothing speaks against the DNS, or something does."""
+
+    BELIEVED = "believed"
+    DOUBTED = "doubted"
+
+
+Judged: TypeAlias = Callable[[frozenset[Destination]], None]
+Answered: TypeAlias = Callable[[Word], None]
+
+
+class Brake:
+    """The desk."""
+
+    def __init__(self, rules: BrakeRules, world: World, routes: Routes) -> None:
+        self._rules = rules
+        self._clock = world.clock
+        self._spool = world.spool
+        self._resolver = world.resolver
+        self._journal = world.journal
+        self._routes = routes
+        self._braked: Braked | None = None
+        self._by_number = False
+        # Destinations that took mail, the latest last: whoever denies them lies.
+        self._known: dict[Destination, None] = {}
+        # Since when one of them is denied itself: after hours of that it is no witness any more.
+        self._doubted: dict[Destination, Instant] = {}
+        self._held: dict[Destination, None] = {}
+        self._alive = _Counted()
+        self._denied = _Counted()
+        self._believed_until: Instant = 0
+        self._count_from: Instant = 0
+        self._waiting: list[Answered] = []
+        self._quiet_looks = 0
+        self._timer: Timer | None = None
+        self._on_release: list[Callable[[Sequence[Destination]], None]] = []
+
+    def start(self, braked: Braked | None, known: Iterable[Destination]) -> None:
+        """Take over what the spool remembers; `known`: destinations that took mail, the latest first."""
+        for destination in reversed(tuple(known)):
+            self._know(destination)
+        if braked is not None:
+            self._braked = braked
+            self._look_later()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def follow(self, on_release: Callable[[Sequence[Destination]], None]) -> None:
+        """Call when the brake goes off, with the destinations that were held."""
+        self._on_release.append(on_release)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether nothing is given up for what the DNS says."""
+        return self._braked is not None
+
+    @property
+    def braked(self) -> Braked | None:
+        """Since when, and why; None while it is off."""
+        return self._braked
+
+    # --- What we hear of destinations -----------------------------------------------------------------
+
+    def answered(self, destination: Destination) -> None:
+        """A host of a destination has spoken to us about its mail."""
+        self._alive.add(destination, self._clock.now())
+        if destination not in self._known:
+            self._know(destination)
+
+    def _know(self, destination: Destination) -> None:
+        if not self._routes.is_by_dns(destination):
+            return  # The DNS is not asked about it, and need not know it.
+        self._known[destination] = None
+        if len(self._known) > _KNOWN_KEPT:
+            self._dismiss(next(iter(self._known)))
+
+    def _dismiss(self, witness: Destination) -> None:
+        self._known.pop(witness, None)
+        self._doubted.pop(witness, None)
+
+    # --- Judging --------------------------------------------------------------------------------------
+
+    def judge(self, destinations: Collection[Destination], finding: WeFound, done: Judged) -> None:
+        """Say for which destinations a word of the DNS is final; `done` may be called from inside."""
+        if not all(self._routes.is_by_dns(destination) for destination in destinations):
+            done(frozenset(destinations))  # A literal, or a route: no name server has said anything.
+            return
+        if self._braked is not None:
+            self.hold(destinations)
+            done(frozenset())
+            return
+        _Judging(self, finding, done).start(tuple(dict.fromkeys(destinations)))
+
+    def hold(self, destinations: Iterable[Destination]) -> None:
+        """Note whose mail is tried on because the brake is on."""
+        for destination in destinations:
+            if len(self._held) < _HELD_KEPT:
+                self._held[destination] = None
+
+    def hear_past(self, destination: Destination, done: Answered) -> None:
+        """A destination that took mail lately is tried on, whatever the DNS says."""
+
+        def read(past: Past | SpoolFault | None) -> None:
+            if isinstance(past, SpoolFault):
+                done(Word.DOUBTED)  # Who cannot look must not end anything.
+                return
+            now = self._clock.now()
+            if past is None:
+                done(Word.BELIEVED)
+                return
+            if not is_tried_on(self._rules, past.took_mail_at, past.denied_since, now=now):
+                self._dismiss(destination)
+                done(Word.BELIEVED)
+                return
+            if past.denied_since is None:
+                self._spool.denied(destination, now, self._noted)
+                self._journal.note("denied although it took mail lately; tried on", destination=destination)
+            done(Word.DOUBTED)
+
+        self._spool.past(destination, read)
+
+    def _noted(self, fault: SpoolFault | None) -> None:
+        if fault is not None:
+            self._journal.fault("brake", fault.why)
+
+    def hear_witnesses(self, done: Answered) -> None:
+        """A name server that denies what certainly exists is believed about nothing."""
+        if self._clock.now() < self._believed_until:
+            done(Word.BELIEVED)
+            return
+        self._waiting.append(done)
+        if len(self._waiting) == 1:
+            self._ask_witnesses(self._on_witnesses)
+
+    def _ask_witnesses(self, done: Callable[[dict[str, tuple[Testimony, ...]]], None]) -> None:
+        recent = list(self._known)[: -_WITNESSES - 1 : -1]
+        names = dict.fromkeys((ROOT, *self._rules.known_names, *recent))
+        said: dict[str, tuple[Testimony, ...]] = {}
+
+        def hear(name: str, opinions: tuple[Opinion, ...]) -> None:
+            said[name] = tuple(_testimony(opinion) for opinion in opinions)
+            if len(said) == len(names):
+                self._doubt(said)
+                done(said)
+
+        for name in names:
+            self._resolver.poll(name, lambda opinions, name=name: hear(name, opinions))  # type: ignore[misc]
+
+    def _doubt(self, said: dict[str, tuple[Testimony, ...]]) -> None:
+        """A witness that is denied itself for hours has gone, and says nothing about the name servers."""
+        now = self._clock.now()
+        for name in tuple(self._known):
+            some = said.get(name, ())
+            if any(one.exists for one in some):
+                self._doubted.pop(name, None)
+            elif any(one.exists is False for one in some):
+                since = self._doubted.setdefault(name, now)
+                if now - since >= self._rules.keep_trying:
+                    self._dismiss(name)
+                    said.pop(name, None)
+
+    def _on_witnesses(self, said: dict[str, tuple[Testimony, ...]]) -> None:
+        lie = lie_of(said, set(self._rules.known_names))
+        if lie:
+            self.engage(lie)
+        is_well = not lie and not is_silent(said)
+        if is_well:
+            self._believed_until = self._clock.now() + _BELIEVED_FOR
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done(Word.BELIEVED if is_well else Word.DOUBTED)
+
+    def hear_others(self, destination: Destination, done: Answered) -> None:
+        """What one name server denies, another one may know."""
+
+        def hear(opinions: tuple[Opinion, ...]) -> None:
+            is_known = any(opinion.verdict is Verdict.EXISTS for opinion in opinions)
+            done(Word.DOUBTED if is_known else Word.BELIEVED)
+
+        self._resolver.poll(destination, hear)
+
+    def count(self, destination: Destination) -> bool:
+        """Count a destination that is denied; False when they are too many now."""
+        now = self._clock.now()
+        self._denied.add(destination, now)
+        denied, alive = self._denied.count(now), self._alive.count(now)
+        if now < self._count_from or not are_too_many(self._rules, denied=denied, alive=alive):
+            return True
+        minutes = COUNTED_FOR // MINUTE
+        self.engage(
+            f"the DNS denied {denied} destinations within {minutes} minutes; only {alive} others answered",
+            by_number=True,
+        )
+        return False
+
+    # --- On and off -----------------------------------------------------------------------------------
+
+    def engage(self, why: str, *, by_number: bool = False) -> None:
+        """Give nothing up any more for what the DNS says."""
+        if self._braked is not None:
+            return
+        self._braked = Braked(self._clock.now(), why)
+        self._by_number = by_number
+        self._believed_until = 0
+        self._quiet_looks = 0
+        self._journal.brake_engaged(why)
+        self._spool.set_brake(self._braked, self._noted)
+        self._look_later()
+
+    def release(self, why: str) -> None:
+        """Believe the DNS again, and judge anew what was held."""
+        if self._braked is None:
+            return
+        now = self._clock.now()
+        self._braked = None
+        self._count_from = now + _COUNT_AGAIN_AFTER
+        self._denied.forget()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        held, self._held = tuple(self._held), {}
+        self._journal.brake_released(why, len(held))
+        self._spool.set_brake(None, self._noted)
+        for follower in self._on_release:
+            follower(held)
+
+    def _look_later(self) -> None:
+        self._timer = self._clock.call_later(_LOOK_EVERY, lambda: self._ask_witnesses(self._on_look))
+
+    def _on_look(self, said: dict[str, tuple[Testimony, ...]]) -> None:
+        if self._braked is None:
+            return
+        if lie_of(said, set(self._rules.known_names)) or is_silent(said):
+            self._quiet_looks = 0
+            self._look_later()
+        elif not self._by_number:
+            self.release("the name servers tell the truth again about what certainly exists")
+        else:
+            self._look_at_samples()
+
+    def _look_at_samples(self) -> None:
+        """The number of denials engaged it: see whether what was denied is still denied, by everybody."""
+        samples = list(self._held)[:_SAMPLES]
+        left = len(samples)
+        is_any_there = False
+
+        def hear(word: Word) -> None:
+            nonlocal left, is_any_there
+            left -= 1
+            is_any_there = is_any_there or word is Word.DOUBTED
+            if not left:
+                self._on_samples(is_any_there=is_any_there)
+
+        for sample in samples:
+            self.hear_others(sample, hear)
+        if not samples:
+            self._on_samples(is_any_there=False)
+
+    def _on_samples(self, *, is_any_there: bool) -> None:
+        if self._braked is None:
+            return
+        self._quiet_looks += 1
+        if is_any_there:
+            self.release("what was denied is there again")
+        elif self._quiet_looks * _LOOK_EVERY >= COUNTED_FOR:
+            self.release(
+                f"the same is denied for {COUNTED_FOR // MINUTE} minutes by name servers that are well"
+            )
+        else:
+            self._look_later()
+
+
+class _Judging:
+    """One judgement under way: each destination by itself, then one answer."""
+
+    __slots__ = ("_all", "_brake", "_done", "_final", "_finding", "_left")
+
+    def __init__(self, brake: Brake, finding: WeFound, done: Judged) -> None:
+        self._brake = brake
+        self._finding = finding
+        self._done = done
+        self._all: tuple[Destination, ...] = ()
+        self._final: list[Destination] = []
+        self._left = 0
+
+    def start(self, destinations: tuple[Destination, ...]) -> None:
+        """Ask all questions about each."""
+        self._all = destinations
+        self._left = len(destinations)
+        for destination in destinations:
+            self._ask(destination)
+
+    def _ask(self, destination: Destination) -> None:
+        brake = self._brake
+
+        def on_past(word: Word) -> None:
+            if word is Word.DOUBTED:
+                self._answer(destination, word)
+            else:
+                brake.hear_witnesses(on_witnesses)
+
+        def on_witnesses(word: Word) -> None:
+            if word is Word.BELIEVED and self._finding.cause is Cause.NO_SUCH_DOMAIN:
+                brake.hear_others(destination, lambda word: self._answer(destination, word))
+            else:
+                self._answer(destination, word)
+
+        brake.hear_past(destination, on_past)
+
+    def _answer(self, destination: Destination, word: Word) -> None:
+        if word is Word.BELIEVED and self._brake.count(destination) and not self._brake.is_on:
+            self._final.append(destination)
+        self._left -= 1
+        if self._left:
+            return
+        if self._brake.is_on:
+            # It came on while we asked: what seemed final is held with the rest.
+            self._brake.hold(self._all)
+            self._final.clear()
+        self._done(frozenset(self._final))
+
+
+class _Counted:
+    """How many different destinations there were in the last ten minutes, give or take five."""
+
+    __slots__ = ("_earlier", "_lately", "_since")
+
+    def __init__(self) -> None:
+        self._lately: set[Destination] = set()
+        self._earlier: set[Destination] = set()
+        self._since: Instant = 0
+
+    def add(self, destination: Destination, now: Instant) -> None:
+        """Count one."""
+        self._turn(now)
+        if len(self._lately) < _COUNTED:
+            self._lately.add(destination)
+
+    def count(self, now: Instant) -> int:
+        """How many there are."""
+        self._turn(now)
+        return len(self._lately | self._earlier)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._lately.clear()
+        self._earlier.clear()
+
+    def _turn(self, now: Instant) -> None:
+        if now - self._since >= COUNTED_FOR // 2:
+            is_old = now - self._since >= COUNTED_FOR
+            self._earlier = set() if is_old else self._lately
+            self._lately = set()
+            self._since = now
+
+
+def _testimony(opinion: Opinion) -> Testimony:
+    exists = {Verdict.EXISTS: True, Verdict.DENIED: False, Verdict.NO_WORD: None}[opinion.verdict]
+    return Testimony(opinion.server, exists)
