@@ -1,8 +1,8 @@
 """Rates: so many messages, or octets, in so long; and who must wait how long for that.
 
 A bucket fills evenly and holds one second's worth, at least one unit. Whoever comes is let through while
-there is anything in it, and may draw it below zero: so a message larger than the bucket goes too, and those
-behind it wait until it is paid for. Pure: the present instant is a parameter.
+there is a whole unit in it, and may draw it below zero: so a message larger than the bucket goes too, and
+those behind it wait until it is paid for. Pure: the present instant is a parameter.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Bucket:
     def wait(self, now: Instant) -> Duration:
         """How long the next one must wait; 0: it may go."""
         self._fill(now)
-        if self._level > 0:
-            return 0
-        return (-self._level) // self._rate.amount + 1
+        missing = self._rate.per - self._level
+        # Rounded up: a millisecond early, it would not be there yet.
+        return -(-missing // self._rate.amount) if missing > 0 else 0
 
     def take(self, units: int, now: Instant) -> None:
         """Let so many units through."""
