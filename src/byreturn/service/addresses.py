@@ -1,8 +1,8 @@
 """The address table: what is known about the endpoints behind the names.
 
-Many destinations may share one address and port. When it falls silent, the first attempt that finds out says so to
-all: for a minute nobody else waits there for nothing, and what was found is their finding too. And however
-many lanes lead to it, it gets no more than so many connections.
+Many destinations may share one address and port. When it falls silent, the first attempt that finds out says
+so to all: for a minute nobody else waits there for nothing, and what was found is their finding too. And
+however many lanes lead to it, it gets no more than so many connections.
 
     entry: open connections, who waits for one of them, since when somebody waits for a first word,
            silent until ...
@@ -23,6 +23,8 @@ from byreturn.ports import Clock, Endpoint
 
 AVOIDED_FOR: Final[Duration] = 1 * MINUTE
 SILENT_KEPT: Final = 10_000
+# So many wait there for a first word at once: more would tell us nothing more.
+_UNPROVEN: Final = 10
 # A first word that takes longer than this is waited for, but whoever has another host tries that one first.
 SLOW: Final[Duration] = 10 * SECOND
 
@@ -52,9 +54,12 @@ class AddressTable:
     # --- Connections ----------------------------------------------------------------------------------
 
     def is_full(self, endpoint: Endpoint) -> bool:
-        """Whether it has as many connections as it may have."""
+        """Whether it has as many connections as it may have, or as may wait there for a first word."""
         entry = self._entries.get(endpoint)
-        return entry is not None and entry.open >= self._limit
+        return entry is not None and self._is_full(entry)
+
+    def _is_full(self, entry: _Entry) -> bool:
+        return entry.open >= self._limit or len(entry.unproven) >= _UNPROVEN
 
     def wait(self, endpoint: Endpoint, call: Callable[[], None]) -> None:
         """Call when a connection to a full endpoint has ended."""
@@ -80,6 +85,8 @@ class AddressTable:
         entry.silent_until = 0
         entry.found = None
         self._silent.pop(visit.endpoint, None)
+        if entry.waiting:
+            self._serve_soon(visit.endpoint)
 
     def left(self, visit: Visit, *, was_proven: bool) -> None:
         """A connection is gone."""
@@ -88,16 +95,25 @@ class AddressTable:
         if not was_proven:
             entry.unproven.remove(visit.since)
         if entry.waiting:
-            # In a turn of its own: whoever leaves is in the middle of something.
-            self._clock.call_later(0, lambda: self._serve(visit.endpoint))
+            self._serve_soon(visit.endpoint)
         elif not entry.open and not entry.silent_until:
             del self._entries[visit.endpoint]
 
+    def _serve_soon(self, endpoint: Endpoint) -> None:
+        # In a turn of its own: whoever makes room is in the middle of something.
+        self._clock.call_later(0, lambda: self._serve(endpoint))
+
     def _serve(self, endpoint: Endpoint) -> None:
-        """Let those who wait dial, as far as there is room; some may have given up by now."""
+        """Let those who wait knock again: all, where nobody answers, else as far as there is room."""
         entry = self._entries.get(endpoint)
-        while entry is not None and entry.waiting and entry.open < self._limit:
+        if entry is None or not entry.waiting:
+            return
+        for _ in range(len(entry.waiting)):
+            if self._is_full(entry) and not entry.silent_until:
+                return
             entry.waiting.popleft()()
+        if not (entry.waiting or entry.open or entry.silent_until) and self._entries.get(endpoint) is entry:
+            del self._entries[endpoint]
 
     # --- Silence --------------------------------------------------------------------------------------
 
@@ -111,6 +127,8 @@ class AddressTable:
         entry.found, entry.found_at = finding, now
         self._silent.pop(endpoint, None)
         self._silent[endpoint] = None
+        if entry.waiting:
+            self._serve_soon(endpoint)
         while len(self._silent) > SILENT_KEPT:
             self._forget_silence(next(iter(self._silent)))
 

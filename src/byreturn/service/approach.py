@@ -1,12 +1,12 @@
-"""The way to a host that will speak with us: candidate after candidate, in one place.
+"""The way to a host that will speak with us: candidate after candidate, until one has connected.
 
-    next candidate --address has room--> dial --connected--> on_connected
-         ^  ^             '-- else wait      '--failed--.
-         |  '-- give_way, failed, refused --------------'
+    next candidate --endpoint has room--> --the house has room--> dial --connected--> on_connected
+         ^  ^             '-- else wait        '-- else wait        '--failed--.
+         |  '-- give_way, failed, refused ------------------------------------'
          '-- none left: on_nobody(verdict)
 
-While nobody has said a word this is a lodger of the room, and may be asked to give way to other mail: then it
-goes on to the next candidate, or ends.
+Whoever only waits takes no place. From the dial to the first word of the host this is a lodger of the room,
+and may be asked to give way to other mail: then it goes on to the next candidate, or ends.
 
 Promises: after `start`, and after each `failed` or `refused`, exactly one of `on_connected` and `on_nobody`
 is called, unless it is stopped. Neither is called after `stop`.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Approach:
-    """One attempt's search for a host; implements `room.Lodger`."""
+    """One attempt's search for a host; implements `room.Guest`."""
 
     def __init__(
         self,
@@ -38,13 +38,17 @@ class Approach:
         way: ToHosts,
         on_connected: Callable[[Connection], None],
         on_nobody: Callable[[Verdict], None],
+        *,
+        is_report: bool,
     ) -> None:
         self._relay = relay
         self._terms = way.terms
+        self.lane = way.key
+        self.is_report = is_report
         self._candidates = Candidates(way, relay.routes, relay.addresses)
         self._on_connected = on_connected
         self._on_nobody = on_nobody
-        self._place: Place | None = None
+        self.place: Place | None = None
         self._candidate: Candidate | None = None
         self._dial: Dial | None = None
         self._visit: Visit | None = None
@@ -52,9 +56,8 @@ class Approach:
         # Which search is on: an answer to an earlier one comes too late.
         self._turn = 0
 
-    def start(self, place: Place) -> None:
-        """Begin to search, in a place that was taken for it."""
-        self._place = place
+    def start(self) -> None:
+        """Begin to search."""
         self._go_on()
 
     def failed(self, finding: Diagnosis) -> None:
@@ -69,11 +72,17 @@ class Approach:
 
     def greeted(self) -> None:
         """The host has said its first word."""
-        assert self._place is not None
-        self._place.prove()
+        assert self.place is not None
+        self.place.prove()
+
+    def leave(self) -> None:
+        """Give the place back."""
+        place, self.place = self.place, None
+        if place is not None:
+            place.leave()
 
     def stop(self) -> None:
-        """Search no more."""
+        """Search no more, and leave."""
         self._turn += 1
         if self._dial is not None:
             self._dial.cancel()
@@ -81,11 +90,13 @@ class Approach:
         if self._visit is not None:
             self._visit.leave()
             self._visit = None
+        self.leave()
 
     def give_way(self) -> None:
         """Stop waiting for this host; somebody else can use the place."""
-        assert self._place is not None
-        waited = self._relay.clock.now() - self._place.since
+        assert self.place is not None
+        assert self._candidate is not None
+        waited = self._relay.clock.now() - self.place.since
         said = (
             f"no answer within {in_words(waited // SECOND * SECOND)}, when other mail needed the connection"
         )
@@ -94,22 +105,17 @@ class Approach:
         if connection is not None:
             self._connection = None
             connection.abort()
-        if candidate is None:
-            finding = WeFound(Cause.LOOKUP_FAILED, said)
-        else:
-            phase = Phase.CONNECT if connection is None else Phase.GREETING
-            finding = WeFound(Cause.SILENT, said, candidate.host, candidate.endpoint.address, phase)
-        self.failed(finding)
+        phase = Phase.CONNECT if connection is None else Phase.GREETING
+        self.failed(WeFound(Cause.SILENT, said, candidate.host, candidate.endpoint.address, phase))
 
     # --- Searching ------------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
+        self.leave()
         self._connection = None
         self._candidate = None
         self._turn += 1
         turn = self._turn
-        assert self._place is not None
-        self._place.begin_again()
         self._candidates.next(lambda candidate: self._on_candidate(candidate, turn))
 
     def _on_candidate(self, candidate: Candidate | None, turn: int) -> None:
@@ -119,14 +125,32 @@ class Approach:
             self._on_nobody(self._candidates.verdict())
             return
         self._candidate = candidate
-        if self._relay.addresses.is_full(candidate.endpoint):
-            self._relay.addresses.wait(candidate.endpoint, lambda: self._dial_one(candidate, turn))
-        else:
-            self._dial_one(candidate, turn)
+        self._knock(turn)
 
-    def _dial_one(self, candidate: Candidate, turn: int) -> None:
+    def _knock(self, turn: int) -> None:
+        """Dial, if there is room at the endpoint and in the house; else wait for it, and knock again."""
         if turn != self._turn:
             return
+        relay, candidate = self._relay, self._candidate
+        assert candidate is not None
+        silence = relay.addresses.silence(candidate.endpoint)
+        if silence is not None:
+            self.failed(silence)
+        elif relay.addresses.is_full(candidate.endpoint):
+            relay.addresses.wait(candidate.endpoint, lambda: self._knock(turn))
+        else:
+            self.place = relay.room.take(self)
+            if self.place is None:
+                relay.room.wait(self)
+            else:
+                self._dial_one(candidate)
+
+    def use_one_place(self) -> None:
+        """There may be room in the house now."""
+        if self.place is None and self._candidate is not None:
+            self._knock(self._turn)
+
+    def _dial_one(self, candidate: Candidate) -> None:
         relay = self._relay
         address = candidate.endpoint.address
         visit = self._visit = relay.addresses.dial(candidate.endpoint)

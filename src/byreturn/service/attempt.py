@@ -26,6 +26,7 @@ from byreturn.mail import (
     Diagnosis,
     PeerSaid,
     Phase,
+    Priority,
     Reply,
     WeFound,
 )
@@ -73,7 +74,7 @@ _BEFORE_TRANSACTION = frozenset(
 
 
 class Attempt:
-    """Carries one batch; implements `ConnectionUser` and `room.Lodger`."""
+    """Carries one batch; implements `ConnectionUser`."""
 
     def __init__(self, relay: Relay, lane: Lane, way: ToHosts, batch: Batch) -> None:
         self._relay = relay
@@ -81,8 +82,8 @@ class Attempt:
         self._way = way
         self.batch = batch
         self.began_at = relay.clock.now()
-        self._approach = Approach(relay, way, self._on_connected, self._on_nobody)
-        self._place: Place | None = None
+        is_report = batch.carried.message.priority is Priority.REPORT
+        self._approach = Approach(relay, way, self._on_connected, self._on_nobody, is_report=is_report)
         self._connection: Connection | None = None
         self._is_reused = False
         self._current: tuple[Booking, ...] = ()
@@ -94,32 +95,26 @@ class Attempt:
 
     # --- Finding a host -------------------------------------------------------------------------------
 
-    def start(self, place: Place, connection: Connection | None) -> None:
-        """Begin: on a connection that is ready, or by looking for a host."""
-        self._place = place
-        place.lodger = self
-        if connection is None:
-            self._approach.start(place)
+    def start(self, kept: tuple[Connection, Place] | None) -> None:
+        """Begin: on a connection that was kept and is ready, or by looking for a host."""
+        if kept is None:
+            self._approach.start()
             return
-        self._connection = connection
+        self._connection, self._approach.place = kept
         self._is_reused = True
-        connection.user = self
+        self._connection.user = self
         self._begin()
 
     @property
     def is_heard(self) -> bool:
         """Whether its host has said anything yet."""
-        return self._place is not None and self._place.is_heard
+        place = self._approach.place
+        return place is not None and place.is_heard
 
     @property
     def has_alternatives(self) -> bool:
         """Whether it waits for a host's first word, and there are other hosts for its mail."""
         return not self.is_heard and len(self._way.hops) > 1
-
-    def give_way(self) -> None:
-        """Other mail needs the connection that has not said a word yet."""
-        self._connection = None
-        self._approach.give_way()
 
     def _on_connected(self, connection: Connection) -> None:
         self._connection = connection
@@ -132,8 +127,7 @@ class Attempt:
     def _search(self) -> None:
         """The connection that was kept is of no more use: look for a host."""
         self._is_reused = False
-        assert self._place is not None
-        self._approach.start(self._place)
+        self._approach.start()
 
     def _on_nobody(self, verdict: Verdict) -> None:
         """No candidate took part."""
@@ -141,9 +135,6 @@ class Attempt:
             case NobodyTook(diagnosis=WeFound() as finding, is_dns=True):
                 found = finding
                 # The DNS may be wrong, and what is said to a sender cannot be taken back.
-                place, self._place = self._place, None
-                if place is not None:
-                    place.leave()
                 destinations = self.batch.destinations
                 self._relay.brake.judge(destinations, finding, lambda final: self._judged(final, found))
             case NobodyTook(diagnosis=diagnosis):
@@ -339,7 +330,7 @@ class Attempt:
         if advice.topic is Topic.CONNECTIONS and self._lane.is_heard_by_others(self):
             self._is_done = True
             self._lane.give_back(self, self._way, self.batch)
-            self._leave()
+            self._approach.leave()
             self._lane.finished(self)
         else:
             self._approach.failed(said)
@@ -445,17 +436,12 @@ class Attempt:
         self._is_done = True
         self._flush()
         connection, self._connection = self._connection, None
-        if connection is not None and connection.is_open and self._place is not None:
-            connection.user = None
-            self._lane.keep(connection, self._place)
-            self._place = None
-        self._leave()
+        place = self._approach.place
+        if connection is not None and connection.is_open and place is not None:
+            connection.user = self._approach.place = None
+            self._lane.keep(connection, place)
+        self._approach.leave()
         self._lane.finished(self)
-
-    def _leave(self) -> None:
-        if self._place is not None:
-            self._place.leave()
-            self._place = None
 
     def abandon(self) -> None:
         """The server stops: hang up; the bookings are taken up again at the next start."""

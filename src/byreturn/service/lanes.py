@@ -34,7 +34,7 @@ _PACED: Final[Duration] = 1 * MINUTE
 
 
 class Lane:
-    """One set of hosts; implements `room.Guest`."""
+    """One set of hosts."""
 
     __slots__ = (
         "_at_rest", "_attempts", "_completed_at", "_line", "_messages", "_next_turn_at", "_octets", "_pace",
@@ -109,18 +109,9 @@ class Lane:
     # --- Starting attempts ----------------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Start attempts while window, pace and room allow."""
+        """Start attempts while window and pace allow."""
         while self._may_start():
-            if not self._start_one():
-                return
-
-    def use_one_place(self) -> None:
-        """There is room for one: take it, and stand in line again for the next."""
-        if self._may_start() and self._start_one() and self._may_start():
-            if self._at_rest:
-                self.pump()
-            else:
-                self._relay.room.wait(self, is_report=self._line.has_report)
+            self._start_one()
 
     def _may_start(self) -> bool:
         if not self._line:
@@ -154,24 +145,12 @@ class Lane:
         buckets = [bucket for bucket in (self._messages, self._octets, self._pace) if bucket is not None]
         return max((bucket.wait(now) for bucket in buckets), default=0)
 
-    def _start_one(self) -> bool:
-        """Start the next attempt; False where there is no room for its connection."""
-        relay = self._relay
-        rested = self._wake()
-        if rested is None:
-            place = relay.room.take(is_report=self._line.has_report)
-            if place is None:
-                relay.room.wait(self, is_report=self._line.has_report)
-                return False
-            connection = None
-        else:
-            connection, place = rested
+    def _start_one(self) -> None:
         way, batch = self._line.next()
         self._count(batch)
-        attempt = Attempt(relay, self, way, batch)
+        attempt = Attempt(self._relay, self, way, batch)
         self._attempts.add(attempt)
-        attempt.start(place, connection)
-        return True
+        attempt.start(self._wake())
 
     def _count(self, batch: Batch) -> None:
         now = self._relay.clock.now()

@@ -26,8 +26,6 @@ from byreturn.service.watch import Wheel
 PATIENCE: Final[Duration] = 4 * SECOND
 _UNPROVEN_PERCENT: Final = 60
 _REPORTS_PERCENT: Final = 5
-# Those who are asked to give way may have another host to try, and keep their place: so many are asked.
-_ASKED: Final = 8
 
 
 class Stage(Enum):
@@ -39,31 +37,29 @@ class Stage(Enum):
     GONE = "gone"
 
 
-class Lodger(Protocol):
-    """Who waits for the first word of a host."""
-
-    def give_way(self) -> None:
-        """Stop waiting for this host: leave the place, or go on with another host in it."""
-        ...
-
-
 class Guest(Protocol):
-    """Who waits for a place."""
+    """Who wants a place, and lodges in it."""
+
+    lane: tuple[str, ...]
+    is_report: bool
 
     def use_one_place(self) -> None:
-        """There may be room: take one place, if it is still wanted."""
+        """There may be room: take a place, if it is still wanted."""
+        ...
+
+    def give_way(self) -> None:
+        """Stop waiting for the host, and leave the place."""
         ...
 
 
 class Place:
-    """One place, from the first look-up to the end of the connection."""
+    """One place, from the dial to the end of the connection."""
 
     __slots__ = ("_room", "close", "lodger", "since", "stage")
 
-    def __init__(self, room: Room, since: Instant) -> None:
+    def __init__(self, room: Room, lodger: Guest, since: Instant) -> None:
         self._room = room
-        # Whoever takes a place says at once who lodges there.
-        self.lodger: Lodger | None = None
+        self.lodger: Guest | None = lodger
         self.since = since
         self.stage = Stage.UNPROVEN
         self.close: Callable[[], None] | None = None
@@ -73,13 +69,10 @@ class Place:
         """Whether the host has said anything."""
         return self.stage in (Stage.SPEAKING, Stage.AT_REST)
 
-    def begin_again(self) -> None:
-        """Another host is tried in the same place."""
-        self._room.move(self, Stage.UNPROVEN)
-
     def prove(self) -> None:
         """The host has spoken."""
         if self.stage is Stage.UNPROVEN:
+            self.lodger = None
             self._room.move(self, Stage.SPEAKING)
 
     def rest(self, close: Callable[[], None]) -> None:
@@ -111,8 +104,8 @@ class Room:
         # Each in the order in which they came to this stage.
         self._unproven: dict[Place, None] = {}
         self._at_rest: dict[Place, None] = {}
-        self._reports: deque[Guest] = deque()
-        self._line: deque[Guest] = deque()
+        self._reports = _Turns()
+        self._line = _Turns()
         self._is_asking = False
         self._is_serving_soon = False
         self._patience = wheel.watch(self._serve)
@@ -129,13 +122,12 @@ class Room:
 
     # --- Taking ---------------------------------------------------------------------------------------
 
-    def take(self, *, is_report: bool) -> Place | None:
+    def take(self, guest: Guest) -> Place | None:
         """Take a place for a host that is to be dialled; None where there is no room now."""
-        if self._is_asking:
-            return None  # Room is being made for somebody else at this moment.
-        if not self._has_room(is_report=is_report):
+        # While room is being made for somebody, nobody else takes it.
+        if self._is_asking or not self._has_room(is_report=guest.is_report):
             return None
-        place = Place(self, self._clock.now())
+        place = Place(self, guest, self._clock.now())
         self._taken += 1
         self._unproven[place] = None
         return place
@@ -145,11 +137,9 @@ class Room:
         while self._taken >= limit and self._at_rest:
             self._close_one()
         unproven_limit = self._limit if is_report else self._unproven_limit
-        asked = 0
         while self._taken >= limit or len(self._unproven) >= unproven_limit:
-            if asked == _ASKED or not self._ask_oldest():
+            if not self._ask_oldest():
                 return False
-            asked += 1
         return True
 
     def _close_one(self) -> None:
@@ -175,6 +165,7 @@ class Room:
             lodger.give_way()
         finally:
             self._is_asking = False
+        assert oldest.stage is Stage.GONE, "whoever gives way leaves"
         return True
 
     # --- Leaving --------------------------------------------------------------------------------------
@@ -185,15 +176,11 @@ class Room:
         self._at_rest.pop(place, None)
         place.stage = stage
         match stage:
-            case Stage.UNPROVEN:
-                place.since = self._clock.now()
-                self._unproven[place] = None
-                return
             case Stage.AT_REST:
                 self._at_rest[place] = None
             case Stage.GONE:
                 self._taken -= 1
-            case Stage.SPEAKING:
+            case _:
                 pass
         if (self._line or self._reports) and not self._is_serving_soon:
             self._is_serving_soon = True
@@ -201,20 +188,43 @@ class Room:
 
     # --- Waiting --------------------------------------------------------------------------------------
 
-    def wait(self, guest: Guest, *, is_report: bool) -> None:
+    def wait(self, guest: Guest) -> None:
         """Stand in line."""
-        line = self._reports if is_report else self._line
-        if guest not in line:
-            line.append(guest)
-        if self._is_asking and not self._is_serving_soon:
-            self._is_serving_soon = True
-            self._clock.call_later(0, self._serve)
+        (self._reports if guest.is_report else self._line).add(guest)
 
     def _serve(self) -> None:
-        """Give one place to each who waits, as long as there is room; who wants more stands behind again."""
+        """Give a place to each who waits, lane after lane, as long as there is room."""
         self._is_serving_soon = False
         for line, is_report in ((self._reports, True), (self._line, False)):
             for _ in range(len(line)):
                 if not self._has_room(is_report=is_report):
                     break
-                line.popleft().use_one_place()
+                line.next().use_one_place()
+
+
+class _Turns:
+    """Who waits, lane after lane, each lane's first in turn."""
+
+    __slots__ = ("_lanes", "_length")
+
+    def __init__(self) -> None:
+        self._lanes: dict[tuple[str, ...], deque[Guest]] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, guest: Guest) -> None:
+        """Stand behind the others of the lane."""
+        self._lanes.setdefault(guest.lane, deque()).append(guest)
+        self._length += 1
+
+    def next(self) -> Guest:
+        """Take the next one; the lane's turn comes again behind the others."""
+        lane = next(iter(self._lanes))
+        guests = self._lanes.pop(lane)
+        guest = guests.popleft()
+        if guests:
+            self._lanes[lane] = guests
+        self._length -= 1
+        return guest
