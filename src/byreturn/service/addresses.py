@@ -4,8 +4,10 @@ Many destinations may share one address and port. When it falls silent, the firs
 so to all: for a minute nobody else waits there for nothing, and what was found is their finding too. And
 however many lanes lead to it, it gets no more than so many connections.
 
-    entry: open connections, who waits for one of them, since when somebody waits for a first word,
-           silent until ...
+    entry: open connections, those at rest among them, who waits for one of them, since when somebody
+           waits for a first word, silent until ...
+
+Where all connections to an endpoint are taken, one at rest is closed for whoever comes.
 
 Bounds: an entry lives while it has connections or is silent; at most SILENT_KEPT silent ones are kept.
 """
@@ -30,13 +32,15 @@ SLOW: Final[Duration] = 10 * SECOND
 
 
 class _Entry:
-    __slots__ = ("found", "found_at", "open", "silent_until", "unproven", "waiting")
+    __slots__ = ("at_rest", "found", "found_at", "open", "silent_until", "unproven", "waiting")
 
     def __init__(self) -> None:
         self.open = 0
         # When the dials that still wait for a first word began, oldest first.
         self.unproven: list[Instant] = []
         self.waiting: deque[Callable[[], None]] | None = None
+        # How to close those at rest, the one that has rested longest first.
+        self.at_rest: dict[Visit, Callable[[], None]] = {}
         self.silent_until: Instant = 0
         self.found: WeFound | None = None
         self.found_at: Instant = 0
@@ -56,7 +60,13 @@ class AddressTable:
     def is_full(self, endpoint: Endpoint) -> bool:
         """Whether it has as many connections as it may have, or as may wait there for a first word."""
         entry = self._entries.get(endpoint)
-        return entry is not None and self._is_full(entry)
+        if entry is None:
+            return False
+        while entry.at_rest and entry.open >= self._limit:
+            visit, close = next(iter(entry.at_rest.items()))
+            close()
+            assert visit not in entry.at_rest, "whoever is closed leaves"
+        return self._is_full(entry)
 
     def _is_full(self, entry: _Entry) -> bool:
         return entry.open >= self._limit or len(entry.unproven) >= _UNPROVEN
@@ -88,10 +98,22 @@ class AddressTable:
         if entry.waiting:
             self._serve_soon(visit.endpoint)
 
+    def rests(self, visit: Visit, close: Callable[[], None]) -> None:
+        """A connection is kept for later; whoever waits may have it closed."""
+        entry = self._entries[visit.endpoint]
+        entry.at_rest[visit] = close
+        if entry.waiting:
+            self._serve_soon(visit.endpoint)
+
+    def wakes(self, visit: Visit) -> None:
+        """A connection is used again."""
+        self._entries[visit.endpoint].at_rest.pop(visit, None)
+
     def left(self, visit: Visit, *, was_proven: bool) -> None:
         """A connection is gone."""
         entry = self._entries[visit.endpoint]
         entry.open -= 1
+        entry.at_rest.pop(visit, None)
         if not was_proven:
             entry.unproven.remove(visit.since)
         if entry.waiting:
@@ -109,7 +131,7 @@ class AddressTable:
         if entry is None or not entry.waiting:
             return
         for _ in range(len(entry.waiting)):
-            if self._is_full(entry) and not entry.silent_until:
+            if self.is_full(endpoint) and not entry.silent_until:
                 return
             entry.waiting.popleft()()
         if not (entry.waiting or entry.open or entry.silent_until) and self._entries.get(endpoint) is entry:
@@ -177,6 +199,14 @@ class Visit:
         if not self._was_proven and not self._is_over:
             self._was_proven = True
             self._table.proven(self)
+
+    def rest(self, close: Callable[[], None]) -> None:
+        """The connection is kept for later; `close` ends it if another one is wanted."""
+        self._table.rests(self, close)
+
+    def wake(self) -> None:
+        """The connection is used again."""
+        self._table.wakes(self)
 
     def leave(self) -> None:
         """The connection is gone; leaving twice is harmless."""

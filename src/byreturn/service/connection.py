@@ -151,6 +151,11 @@ class Connection:
         """Keep the connection for the next transaction, but not longer than `limit`."""
         self._transaction_until = None
         self._watch.set(limit)
+        self._visit.rest(self.quit_resting)
+
+    def wake(self) -> None:
+        """It is used again."""
+        self._visit.wake()
 
     def quit(self) -> None:
         """Say goodbye and close."""

@@ -269,6 +269,7 @@ class Lane:
         while self._at_rest:
             connection, resting = self._at_rest.popitem()
             if connection.is_open:
+                connection.wake()
                 resting.place.wake()
                 return connection, resting.place
             resting.place.leave()
