@@ -63,6 +63,8 @@ CNAME_LIMIT: Final = 8
 MX_TAKEN_LIMIT: Final = 500
 ADDRESSES_TAKEN_LIMIT: Final = 64
 SYSTEM_SERVERS_LIMIT: Final = 3  # MAXNS of resolv.conf(5)
+# So many names wait for each poll that runs.
+_POLLS_WAITING: Final = 10
 
 _Key: TypeAlias = tuple[Literal["MX", "address"], str]
 _Absent: TypeAlias = NoSuchName | NoRecords | LookupFailed
@@ -77,6 +79,9 @@ class ResolverSettings(Struct, frozen=True):
     answer_limit: Duration = 2 * SECOND
     rounds: int = 3
     lookups_limit: int = 200
+    slow_after: Duration = 100
+    slow_lookups_limit: int = 2_000
+    gives_way_after: Duration = 1 * SECOND
     polls_limit: int = 100
     silent_answer_limit: Duration = 200
     waiting_limit: int = 10_000
@@ -112,10 +117,12 @@ class DnsResolver:
         self._last_to_answer = self._servers[0]
         # Any: the methods of a backend have no types, and the kind in a key decides on the type of answer.
         self._backend: Any = dns.asyncbackend.get_backend("asyncio")
-        bounds = Bounds(settings.lookups_limit, settings.waiting_limit, settings.cache_limit)
-        self._lookups: SharedLookups[_Key, Any] = SharedLookups(loop, clock, bounds, self._look_up)
-        bounds = Bounds(settings.polls_limit, 10 * settings.polls_limit, 1)
-        self._polls: SharedLookups[str, tuple[Opinion, ...]] = SharedLookups(loop, clock, bounds, self._poll)
+        self._lookups: SharedLookups[_Key, Any] = SharedLookups(
+            loop, clock, _lookup_bounds(settings), self._look_up
+        )
+        self._polls: SharedLookups[str, tuple[Opinion, ...]] = SharedLookups(
+            loop, clock, _poll_bounds(settings), self._poll
+        )
         self._loop = loop
 
     def mx(self, domain: str, done: Callable[[MxAnswer], None], *, anew: bool = False) -> None:
@@ -293,6 +300,29 @@ class DnsResolver:
         except OSError as fault:
             return f"could not be asked ({os.strerror(fault.errno) if fault.errno else type(fault).__name__})"
         return message
+
+
+def _lookup_bounds(settings: ResolverSettings) -> Bounds:
+    return Bounds(
+        fresh=settings.lookups_limit,
+        patience=settings.slow_after,
+        slow=settings.slow_lookups_limit,
+        grace=settings.gives_way_after,
+        waiting=settings.waiting_limit,
+        kept=settings.cache_limit,
+    )
+
+
+def _poll_bounds(settings: ResolverSettings) -> Bounds:
+    """A poll ends within the time for one answer: none of them is slow."""
+    return Bounds(
+        fresh=settings.polls_limit,
+        patience=2 * settings.answer_limit,
+        slow=settings.polls_limit,
+        grace=2 * settings.answer_limit,
+        waiting=_POLLS_WAITING * settings.polls_limit,
+        kept=1,
+    )
 
 
 def system_servers(path: Path = Path("/etc/resolv.conf")) -> tuple[Endpoint, ...]:

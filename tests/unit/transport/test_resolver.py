@@ -37,7 +37,6 @@ from byreturn.ports import (
     NoRecords,
     NoSuchName,
 )
-from byreturn.transport.dns_cache import AnswerCache, Bounds, Finding, SharedLookups
 from byreturn.transport.resolver import DnsResolver, ResolverSettings, system_servers
 
 SECOND: Final = 1000
@@ -676,26 +675,6 @@ def test_the_name_is_kept_however_it_is_written(play):
     play(scene)
 
 
-def test_the_cache_forgets_the_least_used_first():
-    cache: AnswerCache[str, int] = AnswerCache(2)
-    cache.put("a", 1, 10)
-    cache.put("b", 2, 10)
-    assert cache.get("a", 9) == 1
-    cache.put("c", 3, 10)
-    assert (cache.get("a", 9), cache.get("b", 9), cache.get("c", 9)) == (1, None, 3)
-    assert (cache.get("a", 10), len(cache)) == (None, 1)
-
-
-def test_the_cache_is_bounded_by_records_too():
-    cache: AnswerCache[int, int] = AnswerCache(10)
-    for n in range(10):
-        cache.put(n, n, 10, records=10)
-        cache.put(n, n, 10, records=10)
-    assert [n for n in range(10) if cache.get(n, 0) is not None] == [6, 7, 8, 9]
-    cache.put(11, 11, 10, records=500)
-    assert len(cache) == 0
-
-
 # --- Sharing and bounds -------------------------------------------------------------------------------
 
 
@@ -777,23 +756,6 @@ def test_close_answers_what_is_in_flight_and_what_waits(play):
     def own_tasks() -> set[asyncio.Task[Any]]:
         # `wait_for` runs the scene in a task beside the one that waits for it.
         return {task for task in asyncio.all_tasks() if "whole" in repr(task.get_coro())}
-
-    play(scene)
-
-
-def test_a_bug_in_a_look_up_is_reported_and_no_verdict(play):
-    async def scene(world: World) -> None:
-        bug = ZeroDivisionError("in a look-up")
-
-        async def look_up(key: str) -> Finding[str]:
-            raise bug
-
-        lookups = SharedLookups(world.loop, world.clock, Bounds(1, 1, 1), look_up)
-        answer: asyncio.Future[str | LookupFailed] = world.loop.create_future()
-        lookups.find("key", answer.set_result)
-        assert await answer == LookupFailed("a mistake of ours: ZeroDivisionError in the look-up")
-        assert world.bugs == [bug]
-        world.bugs.clear()
 
     play(scene)
 
