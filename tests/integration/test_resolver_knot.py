@@ -20,6 +20,8 @@ from byreturn.ports import (
     MxRecord,
     NoRecords,
     NoSuchName,
+    Opinion,
+    Verdict,
 )
 from byreturn.transport.resolver import DnsResolver, ResolverSettings
 
@@ -59,8 +61,8 @@ class StoppedClock:
 class Asking:
     """A resolver whose answers are awaited."""
 
-    def __init__(self, knot: KnotServer) -> None:
-        settings = ResolverSettings(servers=(Endpoint(knot.address, knot.port),))
+    def __init__(self, *knots: KnotServer) -> None:
+        settings = ResolverSettings(servers=tuple(Endpoint(knot.address, knot.port) for knot in knots))
         self.loop = asyncio.get_running_loop()
         self.resolver = DnsResolver(self.loop, StoppedClock(), settings)
 
@@ -73,6 +75,11 @@ class Asking:
         answer: asyncio.Future[AddressAnswer] = self.loop.create_future()
         self.resolver.addresses(host, answer.set_result)
         return await answer
+
+    async def poll(self, name: str) -> list[Verdict]:
+        answer: asyncio.Future[tuple[Opinion, ...]] = self.loop.create_future()
+        self.resolver.poll(name, answer.set_result)
+        return [opinion.verdict for opinion in await answer]
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +195,44 @@ def test_a_thousand_at_once_all_come_back(ask):
         return await asyncio.gather(*(dns.mx(f"host{n}.wild.example.org") for n in range(1000)))
 
     assert set(ask(scene)) == {MxFound((MxRecord(5, "mx1.example.org"),))}
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("example.org", Verdict.EXISTS),
+        ("silent.example.org", Verdict.EXISTS),
+        ("any.wild.example.org", Verdict.EXISTS),
+        ("many.example.org", Verdict.EXISTS),
+        ("elsewhere.example.org", Verdict.EXISTS),
+        ("missing.example.org", Verdict.DENIED),
+        ("nowhere.example.org", Verdict.DENIED),
+        ("gone.example.org", Verdict.DENIED),
+        ("circle.example.org", Verdict.NO_WORD),
+        ("outside.example.org", Verdict.NO_WORD),
+        ("x.example.invalid", Verdict.NO_WORD),
+        ("", Verdict.NO_WORD),
+    ],
+)
+def test_an_opinion_on_a_name(ask, name, verdict):
+    assert ask(lambda dns: dns.poll(name)) == [verdict]
+
+
+def test_servers_of_two_opinions_are_both_heard(loop_factory, knot):
+    async def scene(other: KnotServer) -> None:
+        asking = Asking(knot, other)
+        assert await asking.poll("example.org") == [Verdict.EXISTS, Verdict.DENIED]
+        assert await asking.poll("missing.example.org") == [Verdict.DENIED, Verdict.DENIED]
+        assert await asking.poll("elsewhere.test") == [Verdict.NO_WORD, Verdict.EXISTS]
+        assert await asking.poll("") == [Verdict.NO_WORD, Verdict.EXISTS]
+        await asking.resolver.close()
+
+    # One that has a root of its own, and denies all that is not in it.
+    with (
+        KnotServer({".": "elsewhere.test A 127.0.0.1\n"}) as other,
+        asyncio.Runner(loop_factory=loop_factory) as runner,
+    ):
+        runner.run(scene(other))
 
 
 def has_ipv6() -> bool:

@@ -149,8 +149,9 @@ SECTIONS: Final = (
             "How long to wait for one answer."),
         Key("tries", Whole(1, 20), "3", "5",
             "How often to ask before a look-up fails for now."),
-        Key("concurrency", Whole(1, 10_000), "200", "500",
-            "Look-ups at once."),
+        Key("concurrency", Whole(1, 10_000), "100", "50",
+            "Look-ups begun at once. Those that take long are not counted, so dead names hold up no others. "
+            "With more, a busy name server may lose questions."),
         Key("cache_entries", Whole(1, 10_000_000), "50000", "10000",
             "Answers remembered, each for no longer than it says."),
     )),

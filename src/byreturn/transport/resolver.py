@@ -9,8 +9,7 @@ asked for is one. All else - silence, SERVFAIL, nonsense, half an answer - is Lo
        silence             -> the next server, and this one again in the next round
        nobody left         -> LookupFailed, naming each server and what it did
 
-Each question has a socket of its own, connected, on a port that the system draws: a closed port is known
-at once, strangers are not heard, and answers are not lost in a burst as they are on one shared socket.
+    poll: all servers beside each other, once; each follows the aliases by itself, and is named
 
 Promises: no exception of asyncio, the DNS library or the system comes out. `resolver` in a verdict is the
 server that said so; it is empty where the name does not fit into a question, so that it cannot exist.
@@ -20,28 +19,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from socket import SOCK_DGRAM
 from typing import Any, Final, Literal, TypeAlias
 
-import dns.asyncbackend
-import dns.asyncquery
-import dns.exception
-import dns.flags
 import dns.inet
-import dns.name
 import dns.rcode
-from dns.message import Message, make_query
-from dns.name import Name
-from dns.rdataclass import IN
-from dns.rdatatype import AAAA, CNAME, MX, NS, SOA, A, RdataType
-from dns.rrset import RRset
+from dns.rdatatype import AAAA, CNAME, MX, SOA, A
 from msgspec import Struct
 
-from byreturn.mail import DAY, HOUR, SECOND, Duration, Instant, in_words, normal_domain
+from byreturn.mail import DAY, HOUR, SECOND, Duration, in_words, normal_domain
 from byreturn.ports import (
     AddressAnswer,
     AddressesFound,
@@ -57,6 +45,8 @@ from byreturn.ports import (
     Verdict,
 )
 from byreturn.transport.dns_cache import Bounds, Finding, SharedLookups
+from byreturn.transport.dns_servers import NameServer
+from byreturn.transport.dns_wire import Kind, Question, Records, Reply, question_of
 
 # Real chains have one or two aliases, and real answers a few records: what is more is a mistake or an attack.
 CNAME_LIMIT: Final = 8
@@ -68,23 +58,29 @@ _POLLS_WAITING: Final = 10
 
 _Key: TypeAlias = tuple[Literal["MX", "address"], str]
 _Absent: TypeAlias = NoSuchName | NoRecords | LookupFailed
-_Said: TypeAlias = "tuple[Message, Endpoint] | LookupFailed"
-_Ask: TypeAlias = Callable[[Name, RdataType], Awaitable[_Said]]
+_Said: TypeAlias = tuple[Reply, NameServer] | LookupFailed
+_Ask: TypeAlias = Callable[[Question], Awaitable[_Said]]
 
 
 class ResolverSettings(Struct, frozen=True):
-    """Whom to ask (empty: the servers of /etc/resolv.conf), how patiently, and what to keep for how long."""
+    """Whom to ask (empty: the servers of /etc/resolv.conf), how patiently, and what to keep for how long.
+
+    A hundred look-ups for addresses are 200 questions, which fit into the receive buffer of a server that is
+    not running just now (277 of them, by Linux's default). Of 400, some were lost in every second run on a
+    busy machine, and a lost one costs seconds. A server that runs has read them after `slow_after`, so that
+    4,000 look-ups a second can begin however long their answers take.
+    """
 
     servers: tuple[Endpoint, ...] = ()
     answer_limit: Duration = 2 * SECOND
     rounds: int = 3
-    lookups_limit: int = 200
-    slow_after: Duration = 100
+    lookups_limit: int = 100
+    slow_after: Duration = 25
     slow_lookups_limit: int = 2_000
     gives_way_after: Duration = 1 * SECOND
+    waiting_limit: int = 10_000
     polls_limit: int = 100
     silent_answer_limit: Duration = 200
-    waiting_limit: int = 10_000
     cache_limit: int = 50_000
     ttl_floor: Duration = 0
     ttl_ceiling: Duration = DAY
@@ -93,37 +89,29 @@ class ResolverSettings(Struct, frozen=True):
     silence_remembered: Duration = 30 * SECOND
 
 
-class _Server(Struct, eq=False):
-    """A name server, how many questions it has answered, and until when it is asked last."""
-
-    endpoint: Endpoint
-    family: int
-    answers: int = 0
-    silent_until: Instant = 0
-
-
 class DnsResolver:
     """The Resolver port on an event loop; `close` it before the loop ends."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, clock: Clock, settings: ResolverSettings | None = None
     ) -> None:
+        self._loop = loop
         self._clock = clock
         self._settings = settings = settings or ResolverSettings()
         assert settings.rounds > 0
         # NOT DONE: no second look at /etc/resolv.conf. Where servers move, they are named in our settings.
-        servers = settings.servers or system_servers()
-        self._servers = [_Server(one, dns.inet.af_for_address(one.address)) for one in servers]
+        self._servers = [
+            NameServer(loop, clock, endpoint, settings.silence_remembered)
+            for endpoint in settings.servers or system_servers()
+        ]
         self._last_to_answer = self._servers[0]
-        # Any: the methods of a backend have no types, and the kind in a key decides on the type of answer.
-        self._backend: Any = dns.asyncbackend.get_backend("asyncio")
+        # Any: the kind in a key decides on the type of answer.
         self._lookups: SharedLookups[_Key, Any] = SharedLookups(
             loop, clock, _lookup_bounds(settings), self._look_up
         )
         self._polls: SharedLookups[str, tuple[Opinion, ...]] = SharedLookups(
             loop, clock, _poll_bounds(settings), self._poll
         )
-        self._loop = loop
 
     def mx(self, domain: str, done: Callable[[MxAnswer], None], *, anew: bool = False) -> None:
         """Find the MX records of a domain, best preference first."""
@@ -134,41 +122,41 @@ class DnsResolver:
         self._lookups.find(("address", normal_domain(host)), done)
 
     def poll(self, name: str, done: Callable[[tuple[Opinion, ...]], None]) -> None:
-        """Ask every server once, anew and past all that is kept, whether a name exists."""
+        """Ask every server once, anew and past all that is kept, whether a name exists.
+
+        No server has a word to say when too many names are asked about already, or after `close`.
+        """
 
         def tell(said: tuple[Opinion, ...] | LookupFailed) -> None:
             done(self._no_word() if isinstance(said, LookupFailed) else said)
 
-        # Too many, or closed, would be told from inside of `find`.
+        # That there are too many is told from inside of `find`.
         self._loop.call_soon(self._polls.find, normal_domain(name), tell)
 
     async def close(self) -> None:
         """Answer what is unanswered with LookupFailed, and end every task; idempotent."""
         await self._lookups.close()
         await self._polls.close()
+        for server in self._servers:
+            server.close()
 
     # --- From records to answers -----------------------------------------------------------------------
 
     async def _look_up(self, key: _Key) -> Finding[MxAnswer | AddressAnswer]:
-        kind, text = key
-        if not text.isascii():
+        what, name = key
+        if not name.isascii():
             # It may well exist, under its A-label. Only a mistake of ours asks so: no final verdict.
-            return Finding(LookupFailed(f"{ascii(text)[:255]} is not the ASCII form of a name"), 0)
-        try:
-            # With its final dot it is absolute, so that no search list is ever tried.
-            name = dns.name.from_text(f"{text}.")
-        except dns.exception.DNSException:
-            return Finding(NoSuchName(""), 0)
-        return await (self._find_mx if kind == "MX" else self._find_addresses)(name)
+            return Finding(LookupFailed(f"{ascii(name)[:255]} is not the ASCII form of a name"), 0)
+        return await (self._find_mx if what == "MX" else self._find_addresses)(name)
 
-    async def _find_mx(self, domain: Name) -> Finding[MxAnswer | AddressAnswer]:
+    async def _find_mx(self, domain: str) -> Finding[MxAnswer | AddressAnswer]:
         found, keep = await self._records(domain, MX, self._ask)
-        if not isinstance(found, RRset):
+        if not isinstance(found, Records):
             return Finding(found, keep)
-        pairs = sorted((mx.preference, normal_domain(mx.exchange.to_text())) for mx in found)[:MX_TAKEN_LIMIT]
+        pairs = sorted(found.values)[:MX_TAKEN_LIMIT]
         return Finding(MxFound(tuple(MxRecord(*pair) for pair in pairs)), keep, len(pairs))
 
-    async def _find_addresses(self, host: Name) -> Finding[MxAnswer | AddressAnswer]:
+    async def _find_addresses(self, host: str) -> Finding[MxAnswer | AddressAnswer]:
         async with asyncio.TaskGroup() as both:
             asking = both.create_task(self._records(host, A, self._ask))
             six, keep_six = await self._records(host, AAAA, self._ask)
@@ -178,128 +166,93 @@ class DnsResolver:
         # A family that failed is believed for seconds, and with it the whole.
         return Finding(answer, min(keep_six, keep_four), records)
 
-    async def _records(self, asked: Name, kind: RdataType, ask: _Ask) -> tuple[RRset | _Absent, Duration]:
+    async def _records(self, name: str, kind: Kind, ask: _Ask) -> tuple[Records | _Absent, Duration]:
         """Ask for records of one kind, along aliases; say how long the finding may be believed."""
         settings = self._settings
-        name, aliases, keep = asked, 0, settings.ttl_ceiling
-        while True:
-            said = await ask(name, kind)
+        question, aliases, keep = question_of(name, kind), 0, settings.ttl_ceiling
+        if question is None:
+            return NoSuchName(""), 0
+        while question is not None:
+            said = await ask(question)
             if isinstance(said, LookupFailed):
                 return said, settings.failure_ttl
-            message, server = said
-            chain, found = _follow(message, name, kind, CNAME_LIMIT - aliases)
+            reply, server = said
+            chain, found = _follow(reply, question, CNAME_LIMIT - aliases)
             aliases += len(chain)
             if aliases > CNAME_LIMIT:
                 break
-            for rrset in (*chain, found) if found else chain:
-                keep = min(keep, max(settings.ttl_floor, rrset.ttl * SECOND))
+            for records in (*chain, found) if found else chain:
+                keep = min(keep, max(settings.ttl_floor, records.ttl * SECOND))
             if found:
                 return found, keep
             if not chain:
-                keep = min(keep, settings.negative_ttl_ceiling, _negative_ttl(message, name))
-                absent = NoSuchName if message.rcode() == dns.rcode.NXDOMAIN else NoRecords
+                # RFC 2308 section 5: without the word of the zone it is not to be kept at all.
+                keep = min(keep, settings.negative_ttl_ceiling, (reply.zone_ttl(question.name) or 0) * SECOND)
+                absent = NoSuchName if reply.code == dns.rcode.NXDOMAIN else NoRecords
                 return absent(str(server)), keep
             # The last target is asked for by its own name, whatever the code of this answer: a server
             # may leave the rest of the chain to us, and a verdict is passed only on what was asked.
-            name = chain[-1][0].target
-        why = f"{asked.to_text(omit_final_dot=True)} leads along more than {CNAME_LIMIT} aliases"
+            question = question_of(chain[-1].values[0], kind)
+        why = f"{name} leads along more than {CNAME_LIMIT} aliases"
         return LookupFailed(why), settings.failure_ttl
 
-    # --- Second opinions ------------------------------------------------------------------------------
+    async def _ask(self, question: Question) -> _Said:
+        """Ask server after server, round after round, until one gives a usable answer."""
+        now, last, limit = self._clock.now(), self._last_to_answer, self._settings.answer_limit
+        left = sorted(self._servers, key=lambda server: (server.silent_until > now, server is not last))
+        findings: dict[NameServer, str] = {}
+        for _ in range(self._settings.rounds):
+            for server in tuple(left):
+                said = await server.ask(question, limit)
+                if isinstance(said, Reply):
+                    self._last_to_answer = server
+                    return said, server
+                if said:
+                    left.remove(server)
+                findings[server] = said or f"timed out after {in_words(limit)}"
+        return LookupFailed("; ".join(f"{server} {what} for {question}" for server, what in findings.items()))
 
-    async def _poll(self, text: str) -> Finding[tuple[Opinion, ...]]:
-        if not text.isascii():
+    # --- Second opinions -------------------------------------------------------------------------------
+
+    async def _poll(self, name: str) -> Finding[tuple[Opinion, ...]]:
+        if not name.isascii():
             return Finding(self._no_word(), 0)
-        try:
-            name = dns.name.from_text(f"{text}.")
-        except dns.exception.DNSException:
+        if question_of(name, MX) is None:
             return Finding((Opinion("", Verdict.DENIED),), 0)
         opinions = await asyncio.gather(*(self._opinion(server, name) for server in self._servers))
         return Finding(tuple(opinions), 0)
 
     def _no_word(self) -> tuple[Opinion, ...]:
-        return tuple(Opinion(str(server.endpoint), Verdict.NO_WORD) for server in self._servers)
+        return tuple(Opinion(str(server), Verdict.NO_WORD) for server in self._servers)
 
-    async def _opinion(self, server: _Server, name: Name) -> Opinion:
+    async def _opinion(self, server: NameServer, name: str) -> Opinion:
         limit = self._settings.answer_limit
         if server.silent_until > self._clock.now():
+            # It may have come to life; but nobody waits for the dead.
             limit = min(limit, self._settings.silent_answer_limit)
-        kind = SOA if name == dns.name.root else MX
-        verdict = Verdict.NO_WORD
+        found: Records | _Absent = LookupFailed("no answer in time")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit / SECOND):
-                found, _ = await self._records(name, kind, partial(self._ask_for_an_opinion, server))
-                if isinstance(found, RRset) or (isinstance(found, NoRecords) and kind == MX):
-                    verdict = Verdict.EXISTS
-                elif isinstance(found, NoSuchName):
-                    verdict = Verdict.DENIED
-        return Opinion(str(server.endpoint), verdict)
+            # Longer than one answer may take, so that silence is noticed where it is remembered.
+            async with asyncio.timeout(1.25 * limit / SECOND):
+                ask = partial(self._ask_for_an_opinion, server, limit)
+                found, _ = await self._records(name, MX if name else SOA, ask)
+        match found:
+            case NoSuchName():
+                return Opinion(str(server), Verdict.DENIED)
+            case Records():
+                return Opinion(str(server), Verdict.EXISTS)
+            case NoRecords() if name:
+                return Opinion(str(server), Verdict.EXISTS)
+            case _:
+                return Opinion(str(server), Verdict.NO_WORD)
 
-    async def _ask_for_an_opinion(self, server: _Server, name: Name, kind: RdataType) -> _Said:
-        said = await self._ask_one(server, name, kind)
-        if not isinstance(said, Message):
+    async def _ask_for_an_opinion(self, server: NameServer, limit: Duration, question: Question) -> _Said:
+        said = await server.ask(question, limit)
+        if isinstance(said, str):
             return LookupFailed(said)
-        if said.rcode() == dns.rcode.NOERROR and not said.answer and not _zone_of(said, name):
-            return LookupFailed("neither records nor the SOA of a zone")
-        return said, server.endpoint
-
-    # --- From servers to a usable message --------------------------------------------------------------
-
-    async def _ask(self, name: Name, kind: RdataType) -> _Said:
-        """Ask server after server, round after round, until one gives a usable answer."""
-        now, last = self._clock.now(), self._last_to_answer
-        left = sorted(self._servers, key=lambda server: (server.silent_until > now, server is not last))
-        findings: dict[Endpoint, str] = {}
-        for _ in range(self._settings.rounds):
-            for server in tuple(left):
-                said = await self._ask_one(server, name, kind)
-                if isinstance(said, Message):
-                    return said, server.endpoint
-                if said:
-                    left.remove(server)
-                findings[server.endpoint] = said or f"timed out after {in_words(self._settings.answer_limit)}"
-        asked = f"{name.to_text(omit_final_dot=True)} {kind.name}"
-        return LookupFailed("; ".join(f"{server} {what} for {asked}" for server, what in findings.items()))
-
-    async def _ask_one(self, server: _Server, name: Name, kind: RdataType) -> Message | str:
-        """Return a usable message, or what the server did instead; empty text for silence."""
-        before = server.answers
-        said = await self._exchange(server, make_query(name, kind, use_edns=0))
-        if isinstance(said, Message) and said.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP):
-            # RFC 6891 section 7: a server may be too old for EDNS; then it is asked without.
-            said = await self._exchange(server, make_query(name, kind))
-        if isinstance(said, Message):
-            server.answers += 1
-            server.silent_until = 0
-            complaint = _complaint(said)
-            if not complaint:
-                self._last_to_answer = server
-            return complaint or said
-        # As long as it answers other questions it is not dead: nobody knows the answer to this one.
-        if server.answers == before:
-            server.silent_until = self._clock.now() + self._settings.silence_remembered
-        return said
-
-    async def _exchange(self, server: _Server, query: Message) -> Message | str:
-        """Send one question, over TCP too when the answer does not fit into a datagram."""
-        limit = self._settings.answer_limit / SECOND
-        where, port = server.endpoint.address, server.endpoint.port
-        try:
-            # The library's own limits run by the system's clock, which may be set; this one does not.
-            async with asyncio.timeout(2 * limit + 1):
-                opening = self._backend.make_socket(server.family, SOCK_DGRAM, 0, None, (where, port))
-                async with await opening as sock:
-                    message, _ = await dns.asyncquery.udp_with_fallback(
-                        query, where, limit, port, ignore_unexpected=True, ignore_errors=True,
-                        udp_sock=sock, backend=self._backend,
-                    )  # fmt: skip
-        except (dns.exception.Timeout, TimeoutError):
-            return ""
-        except (dns.exception.DNSException, EOFError) as nonsense:
-            return f"answered nonsense ({type(nonsense).__name__})"
-        except OSError as fault:
-            return f"could not be asked ({os.strerror(fault.errno) if fault.errno else type(fault).__name__})"
-        return message
+        if said.code == dns.rcode.NOERROR and not said.owners and said.zone_ttl(question.name) is None:
+            return LookupFailed("neither records nor the SOA of a zone that the name is in")
+        return said, server
 
 
 def _lookup_bounds(settings: ResolverSettings) -> Bounds:
@@ -336,63 +289,34 @@ def system_servers(path: Path = Path("/etc/resolv.conf")) -> tuple[Endpoint, ...
     return tuple(usable[:SYSTEM_SERVERS_LIMIT]) or (Endpoint("127.0.0.1", 53),)
 
 
-def _complaint(message: Message) -> str:
-    """Say what makes a message unusable; empty text if nothing does."""
-    code = message.rcode()
-    if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return f"answered {dns.rcode.to_text(code)}"
-    if message.flags & dns.flags.TC:
-        return "cut its answer short, over TCP too"
-    if message.answer and message.question[0].name not in {rrset.name for rrset in message.answer}:
-        return "answered something else"
-    kinds = {rrset.rdtype for rrset in message.authority}
-    if code == dns.rcode.NOERROR and not message.answer and NS in kinds and SOA not in kinds:
-        # RFC 2308 section 2.2: name servers without a SOA refer us elsewhere; nothing is said to be absent.
-        return "does not resolve names: it referred us to other servers"
-    return ""
-
-
-def _follow(message: Message, name: Name, kind: RdataType, limit: int) -> tuple[list[RRset], RRset | None]:
-    """Walk along the aliases of an answer, one more than `limit` at most, to the records asked for."""
-    chain: list[RRset] = []
-    while not (found := message.get_rrset(message.answer, name, IN, kind)) and len(chain) <= limit:
-        alias = message.get_rrset(message.answer, name, IN, CNAME)
-        if alias is None:
-            break
-        chain.append(alias)
-        name = alias[0].target
-    return chain, found
-
-
-def _negative_ttl(message: Message, name: Name) -> Duration:
-    """Say how long an absence holds; 0 where the answer does not tell."""
-    # RFC 2308 section 5: the smaller of the SOA's own TTL and its MINIMUM field; without a SOA it is
-    # not to be kept at all.
-    zone = _zone_of(message, name)
-    return int(min(zone[0].minimum, zone.ttl)) * SECOND if zone else 0
-
-
-def _zone_of(message: Message, name: Name) -> RRset | None:
-    """Return the SOA beside an absence; that of another place tells nothing about this name."""
-    for rrset in message.authority:
-        if rrset.rdtype == SOA and name.is_subdomain(rrset.name):
-            return rrset
-    return None
-
-
-def _has_records(answer: MxAnswer) -> bool:
+def _has_records(answer: MxAnswer | AddressAnswer) -> bool:
     return isinstance(answer, MxFound)
 
 
-def _both_families(six: RRset | _Absent, four: RRset | _Absent) -> AddressAnswer:
+def _follow(reply: Reply, question: Question, limit: int) -> tuple[list[Records], Records | None]:
+    """Walk along the aliases of an answer, one more than `limit` at most, to the records asked for."""
+    chain: list[Records] = []
+    name = question.name
+    while not (found := reply.records.get((name, question.kind))) and len(chain) <= limit:
+        alias = reply.records.get((name, CNAME))
+        if alias is None:
+            break
+        chain.append(alias)
+        name = alias.values[0]
+    return chain, found
+
+
+def _both_families(six: Records | _Absent, four: Records | _Absent) -> AddressAnswer:
     """Join what was found for IPv6 and IPv4; only two equal verdicts of absence are one."""
-    sets = [family[: ADDRESSES_TAKEN_LIMIT // 2] for family in (six, four) if isinstance(family, RRset)]
-    if found := [record.address for records in sets for record in records]:
+    sets = [
+        family.values[: ADDRESSES_TAKEN_LIMIT // 2] for family in (six, four) if isinstance(family, Records)
+    ]
+    if found := [address for addresses in sets for address in addresses]:
         return AddressesFound(tuple(found))
     failed = [family.why for family in (six, four) if isinstance(family, LookupFailed)]
     if failed:
         return LookupFailed("; ".join(failed))
     # Servers are known that say NXDOMAIN to AAAA alone, so one such word against another is not enough.
     absent = four if isinstance(four, NoRecords) else six
-    assert not isinstance(absent, RRset)
+    assert not isinstance(absent, Records)
     return absent

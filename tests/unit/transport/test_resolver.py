@@ -36,6 +36,8 @@ from byreturn.ports import (
     MxRecord,
     NoRecords,
     NoSuchName,
+    Opinion,
+    Verdict,
 )
 from byreturn.transport.resolver import DnsResolver, ResolverSettings, system_servers
 
@@ -428,6 +430,18 @@ def test_a_server_too_old_for_edns_is_asked_without(play):
     play(scene)
 
 
+def test_a_code_that_needs_edns_is_named(play):
+    async def scene(world: World) -> None:
+        server = await world.server(says(code="BADVERS"))
+        why = f"{server.endpoint} answered BADVERS for example.org MX"
+        assert await world.mx(world.resolver(server)) == LookupFailed(why)
+        server.mood = says(code="4000")
+        why = f"{server.endpoint} answered 4000 for example.org MX"
+        assert await world.mx(world.resolver(server)) == LookupFailed(why)
+
+    play(scene)
+
+
 def test_when_all_fail_each_is_named_with_what_it_did(play_silence):
     async def scene(world: World) -> None:
         first = await world.server(says(code="SERVFAIL"))
@@ -551,12 +565,14 @@ def test_an_answer_cut_short_is_asked_for_over_tcp(play):
     ("over_tcp", "what"),
     [
         (cut, "cut its answer short, over TCP too"),
-        (silent, "answered nonsense (EOFError)"),
-        (lambda query: [b"nonsense"], "answered nonsense (ShortHeader)"),
-        (lambda query: [wrong_id(query)], "answered nonsense (BadResponse)"),
+        (silent, "hung up on us over TCP"),
+        (lambda query: [b"nonsense"], "answered nonsense over TCP"),
+        (lambda query: [b""], "answered nonsense over TCP"),
+        (lambda query: [wrong_id(query)], "answered nonsense over TCP"),
+        (lambda query: [wrong_question(query)], "answered nonsense over TCP"),
         (None, "could not be asked (Connection refused)"),
     ],
-    ids=["cut again", "hangs up", "garbage", "another id", "no TCP"],
+    ids=["cut again", "hangs up", "garbage", "nothing", "another id", "another question", "no TCP"],
 )
 def test_trouble_over_tcp_is_no_verdict(play, over_tcp, what):
     async def scene(world: World) -> None:
@@ -606,6 +622,168 @@ def test_strangers_are_not_heard(play):
 
         server = await world.server(with_a_stranger)
         assert await world.mx(world.resolver(server)) == FOUND_1
+
+    play(scene)
+
+
+# --- Second opinions ----------------------------------------------------------------------------------
+
+
+async def poll(world: World, resolver: DnsResolver, name: str = "example.org") -> tuple[Opinion, ...]:
+    answer: asyncio.Future[tuple[Opinion, ...]] = world.loop.create_future()
+    resolver.poll(name, answer.set_result)
+    return await answer
+
+
+async def verdict(world: World, mood: Mood, name: str = "example.org") -> Verdict:
+    server = await world.server(mood)
+    (opinion,) = await poll(world, world.resolver(server), name)
+    assert opinion.server == str(server.endpoint)
+    return opinion.verdict
+
+
+OPINIONS: Final[dict[str, tuple[Mood, Verdict]]] = {
+    "records": (says(MX_1), Verdict.EXISTS),
+    "none, says the zone": (says(authority=(SOA_60,)), Verdict.EXISTS),
+    "none, says nobody": (says(), Verdict.NO_WORD),
+    "none, says another zone": (
+        says(authority=("other.example 60 IN SOA ns. root. 1 2 3 4 60",)),
+        Verdict.NO_WORD,
+    ),
+    "no such name": (says(code="NXDOMAIN", authority=(SOA_60,)), Verdict.DENIED),
+    "no such name, says nobody": (says(code="NXDOMAIN"), Verdict.DENIED),
+    "trouble": (says(code="SERVFAIL"), Verdict.NO_WORD),
+    "refused": (says(code="REFUSED"), Verdict.NO_WORD),
+    "something else": (says("other.example 300 IN MX 1 mx.example."), Verdict.NO_WORD),
+    "elsewhere": (says(authority=("org 300 IN NS a.nic.org.",)), Verdict.NO_WORD),
+    "an alias to itself": (says("example.org 300 IN CNAME example.org."), Verdict.NO_WORD),
+    "an alias, with records": (says("example.org 300 IN CNAME a.", "a 300 IN MX 1 mx."), Verdict.EXISTS),
+}
+
+
+@pytest.mark.parametrize(("mood", "expected"), OPINIONS.values(), ids=OPINIONS)
+def test_what_a_server_says_makes_an_opinion(play, mood, expected):
+    async def scene(world: World) -> None:
+        assert await verdict(world, mood) is expected
+
+    play(scene)
+
+
+def test_an_opinion_is_on_the_end_of_the_aliases(play):
+    async def scene(world: World) -> None:
+        def mood(query: dns.message.Message) -> Sent:
+            if question(query) == "example.org MX":
+                return [reply(query, "example.org 300 IN CNAME a.example.", code="NXDOMAIN").to_wire()]
+            return [reply(query, code=code, authority=("example 60 IN SOA ns. r. 1 2 3 4 60",)).to_wire()]
+
+        code = "NXDOMAIN"
+        assert await verdict(world, mood) is Verdict.DENIED
+        code = "NOERROR"
+        assert await verdict(world, mood) is Verdict.EXISTS
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("mood", "expected"),
+    [
+        (says(" 300 IN SOA a. b. 1 2 3 4 60"), Verdict.EXISTS),
+        (says(authority=(" 300 IN SOA a. b. 1 2 3 4 60",)), Verdict.NO_WORD),
+        (says(code="NXDOMAIN"), Verdict.DENIED),
+        (says(code="REFUSED"), Verdict.NO_WORD),
+        (says("org 300 IN SOA a. b. 1 2 3 4 60"), Verdict.NO_WORD),
+    ],
+)
+def test_the_root_exists_by_its_soa_alone(play, mood, expected):
+    async def scene(world: World) -> None:
+        assert await verdict(world, mood, "") is expected
+        assert world.servers[0].heard == [". SOA"]
+
+    play(scene)
+
+
+def test_a_name_that_cannot_be_asked_for_is_denied_by_nobody(play):
+    async def scene(world: World) -> None:
+        server = await world.server(says(MX_1))
+        resolver = world.resolver(server)
+        assert await poll(world, resolver, "a..example") == (Opinion("", Verdict.DENIED),)
+        assert await poll(world, resolver, "bücher.example") == (
+            Opinion(str(server.endpoint), Verdict.NO_WORD),
+        )
+        assert server.heard == []
+
+    play(scene)
+
+
+def test_a_poll_asks_each_server_once_for_all_who_want_to_know(play):
+    async def scene(world: World) -> None:
+        gate = asyncio.Event()
+        servers = [await world.server(gated(gate, says(code="NXDOMAIN"))) for _ in range(3)]
+        resolver = world.resolver(*servers)
+        asking = [world.loop.create_task(poll(world, resolver)) for _ in range(5)]
+        for server in servers:
+            await server.has_heard(1)
+        gate.set()
+        denied = tuple(Opinion(str(server.endpoint), Verdict.DENIED) for server in servers)
+        assert await asyncio.gather(*asking) == [denied] * 5
+        # What was said is not kept.
+        assert await poll(world, resolver) == denied
+        assert [server.heard for server in servers] == [["example.org MX"] * 2] * 3
+
+    play(scene)
+
+
+def test_a_poll_tries_an_old_server_without_edns_and_a_large_answer_over_tcp(play):
+    async def scene(world: World) -> None:
+        old = await world.server(
+            lambda query: (says(code="FORMERR") if query.edns >= 0 else says(MX_1))(query)
+        )
+        large = await world.server(cut, over_tcp=says(MX_1))
+        opinions = await poll(world, world.resolver(old, large))
+        assert [opinion.verdict for opinion in opinions] == [Verdict.EXISTS] * 2
+
+    play(scene)
+
+
+def test_a_server_known_to_be_silent_holds_no_poll_up(play_silence):
+    async def scene(world: World) -> None:
+        dead, good = await world.server(silent), await world.server(says(MX_1))
+        resolver = world.resolver(dead, good, silent_answer_limit=10)
+        expected = (
+            Opinion(str(dead.endpoint), Verdict.NO_WORD),
+            Opinion(str(good.endpoint), Verdict.EXISTS),
+        )
+        began = world.loop.time()
+        assert await poll(world, resolver) == expected
+        assert world.loop.time() - began >= 0.19
+        world.clock.at += 29 * SECOND
+        began = world.loop.time()
+        for _ in range(5):
+            assert await poll(world, resolver) == expected
+        assert world.loop.time() - began < 0.15
+        # What is asked so hastily makes the silence no longer: after its time all patience is back.
+        world.clock.at += 1 * SECOND
+        began = world.loop.time()
+        assert await poll(world, resolver) == expected
+        assert world.loop.time() - began >= 0.19
+
+    play_silence(scene)
+
+
+def test_too_many_polls_and_polls_after_the_end_have_no_word(play):
+    async def scene(world: World) -> None:
+        gate = asyncio.Event()
+        server = await world.server(gated(gate, says(MX_1)))
+        resolver = world.resolver(server, polls_limit=2)
+        no_word = (Opinion(str(server.endpoint), Verdict.NO_WORD),)
+        asking = [world.loop.create_task(poll(world, resolver, f"{n}.example")) for n in range(30)]
+        await server.has_heard(2)
+        done, asking = await asyncio.wait(asking, timeout=0)
+        assert [task.result() for task in done] == [no_word] * 8
+        assert len(server.heard) == 2
+        await resolver.close()
+        assert [await task for task in asking] == [no_word] * 22
+        assert await poll(world, resolver) == no_word
 
     play(scene)
 
