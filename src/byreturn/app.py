@@ -245,6 +245,7 @@ class _Server:
     async def close(self) -> None:
         """Let go of everything."""
         await self._resolver.close()
+        self._spool.stop()
         self._store_worker.close()
         self._spool_worker.close()
         if self._broken:

@@ -57,21 +57,25 @@ from byreturn.policy import (
     Relayed,
     State,
     Stored,
+    Unbooked,
     Uncertain,
     Waiting,
     owed_for,
 )
 from byreturn.ports import (
+    Braked,
     Claimed,
     Clock,
     ContentReader,
     DestinationNews,
     Expiry,
+    Lesson,
     NewMessage,
     NewRecipient,
     Opened,
     OwedDue,
     OwedReport,
+    Past,
     Settled,
     Settling,
     Spool,
@@ -172,13 +176,14 @@ class Mail(Struct, frozen=True):
 
     def outcome(
         self,
-        event: Outcome,
+        event: Outcome | Unbooked,
         ordinal: int = 0,
         *,
         attempt: int = 1,
         epoch: int | None = None,
         delay_notice_at: Instant | None = None,
         began_at: Instant | None = None,
+        expires_at: Instant | None = None,
     ) -> Settling:
         """Say what an attempt found for a recipient; what is owed follows by the law."""
         message = self.new.message
@@ -193,6 +198,7 @@ class Mail(Struct, frozen=True):
             began_at=message.accepted_at if began_at is None else began_at,
             owed=owed_for(event, message.reverse_path, who.notify, passed_on=False),
             delay_notice_at=delay_notice_at,
+            expires_at=expires_at,
         )
 
 
@@ -345,6 +351,27 @@ class Box(ABC):
         """Forget what is past its keeping."""
         answer: int | SpoolFault = self.ask(partial(self.spool.purge, self.now, limit))
         return good(answer)
+
+    def past(self, destination: str) -> Past | None:
+        """Tell when a destination last took mail."""
+        answer: Past | SpoolFault | None = self.ask(partial(self.spool.past, Destination(destination)))
+        assert not isinstance(answer, SpoolFault)
+        return answer
+
+    def deny(self, destination: str, since: Instant | None) -> SpoolFault | None:
+        """Note since when a name is denied."""
+        fault: SpoolFault | None = self.ask(partial(self.spool.denied, Destination(destination), since))
+        return fault
+
+    def learn(self, lesson: Lesson) -> SpoolFault | None:
+        """Remember a lesson."""
+        fault: SpoolFault | None = self.ask(partial(self.spool.learn, lesson))
+        return fault
+
+    def set_brake(self, braked: Braked | None) -> SpoolFault | None:
+        """Put the brake on, or let it off."""
+        fault: SpoolFault | None = self.ask(partial(self.spool.set_brake, braked))
+        return fault
 
     def reader(self, message_id: QueueId) -> ContentReader | None:
         """Open a content."""

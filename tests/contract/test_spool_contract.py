@@ -52,6 +52,7 @@ from byreturn.mail import (
     BodyType,
     Booking,
     Consignment,
+    Destination,
     Instant,
     Mailbox,
     Message,
@@ -74,10 +75,22 @@ from byreturn.policy import (
     PutOff,
     RanOutOfTime,
     Relayed,
+    Unbooked,
     Uncertain,
     Waiting,
 )
-from byreturn.ports import Claimed, Expiry, NewMessage, NewRecipient, Settled, SpoolFault
+from byreturn.ports import (
+    KNOWN_LIMIT,
+    Braked,
+    Claimed,
+    Expiry,
+    Lesson,
+    NewMessage,
+    NewRecipient,
+    Past,
+    Settled,
+    SpoolFault,
+)
 
 BOB, CAROL, DAVE = "bob@away.example", "carol@away.example", "dave@away.example"
 EVE, MALLORY = "eve@dead.example", "mallory@dead.example"
@@ -505,6 +518,125 @@ def test_news_counts_although_its_settlings_are_lost(box: Box) -> None:
     assert box.failing() == {DEAD}
 
 
+# --- settle: a booking that is given back -------------------------------------------------------------
+
+
+def test_a_booking_that_is_given_back_was_none(box: Box) -> None:
+    mail = box.waiting(BOB)
+    assert attempts(box.claim()) == {BOB: 1}
+    due_at = box.now + HOUR
+    assert box.settle(mail.outcome(Unbooked(due_at))) == Settled((), ())
+    assert box.history(mail.id) == []
+    assert box.claim().next_due_at == due_at
+    box.clock.run_until(due_at)
+    (consignment,) = box.claim().consignments
+    assert [booking.attempt for booking in consignment.bookings] == [1]
+
+
+def test_what_was_known_before_stays_known(box: Box) -> None:
+    mail = box.booked(BOB, CAROL)
+    box.settle(mail.outcome(put_off(box.now), 0, delay_notice_at=box.now + HOUR))
+    box.settle(mail.outcome(REFUSED, 1))
+    box.tell(mail)
+    assert attempts(box.claim())[BOB] == 2
+    box.settle(mail.outcome(Unbooked(box.now + DAY), 0, attempt=2))
+    assert [line[1] for line in box.history(mail.id)] == [1, 1]
+    box.clock.advance(HOUR)
+    (line,) = box.taken(mail.id).lines
+    assert (line.action, line.state, line.finding) == (
+        Action.DELAYED, Waiting(box.now - HOUR + DAY, 1), LATER,
+    )  # fmt: skip
+
+
+def test_a_booking_that_is_given_back_is_no_outcome(box: Box) -> None:
+    mail = box.booked(BOB, CAROL)
+    box.settle(mail.outcome(Unbooked(box.now + HOUR), 0))
+    # The report on the other waits for it, as it would if it had never been booked.
+    assert box.settle(mail.outcome(REFUSED, 1)).owed == ((mail.id, box.now + GATHER),)
+
+
+def test_only_the_fence_that_booked_it_gives_a_booking_back(box: Box) -> None:
+    mail = box.booked(BOB)
+    assert box.settle(mail.outcome(Unbooked(box.now), attempt=2)).lost == ((mail.id, 0),)
+    assert box.settle(mail.outcome(Unbooked(box.now), epoch=box.epoch + 1)).lost == ((mail.id, 0),)
+    assert box.settle(mail.outcome(Unbooked(box.now))).lost == ()
+    assert box.settle(mail.outcome(Unbooked(box.now))).lost == ((mail.id, 0),)
+
+
+def test_a_booking_that_is_given_back_is_no_interruption(box: Box) -> None:
+    mail = box.booked(BOB)
+    for _ in range(5):
+        box.settle(mail.outcome(Unbooked(box.now), attempt=1))
+        assert attempts(box.claim()) == {BOB: 1}
+    opened = box.crash()
+    assert (opened.interrupted, opened.parked) == (1, 0)
+    assert [line[4] for line in box.history(mail.id)] == [Interrupted]
+
+
+def test_who_gave_a_booking_back_waits_for_the_probe_like_everybody(box: Box) -> None:
+    mail = box.booked(EVE)
+    probe_at = make_failing(box)
+    box.settle(mail.outcome(Unbooked(box.now)))
+    assert box.claim() == Claimed((), False, probe_at)
+    box.clock.run_until(probe_at)
+    assert box.claimed() == [EVE]
+
+
+# --- A lifetime of one's own ----------------------------------------------------------------------------
+
+
+def test_a_recipient_expires_with_its_message_unless_it_says_otherwise(box: Box) -> None:
+    mail = box.make(BOB, CAROL, state=Waiting(box.now, 0), lifetime=DAY)
+    first, second = mail.new.recipients
+    ends_at = box.now + HOUR
+    box.keep(Mail(replace(mail.new, recipients=(first, replace(second, expires_at=ends_at))), mail.epoch))
+    (consignment,) = box.claim().consignments
+    assert [booking.expires_at for booking in consignment.bookings] == [
+        mail.new.message.expires_at, ends_at,
+    ]  # fmt: skip
+    assert consignment.message.expires_at == mail.new.message.expires_at
+
+
+@pytest.mark.parametrize("event", [PutOff(LATER, 0), Uncertain(LATER, 0), Unbooked(0)])
+def test_a_settling_may_change_when_the_lifetime_ends(box: Box, event: PutOff | Uncertain | Unbooked) -> None:
+    mail = box.booked(BOB, lifetime=DAY)
+    event = replace(event, due_at=box.now)
+    ends_at = box.now + 2 * HOUR
+    box.settle(mail.outcome(event, expires_at=ends_at))
+    (consignment,) = box.claim().consignments
+    (booking,) = consignment.bookings
+    assert booking.expires_at == ends_at
+    # And without a word about it, it stays so.
+    box.settle(mail.outcome(event, attempt=booking.attempt))
+    (consignment,) = box.claim().consignments
+    assert [booking.expires_at for booking in consignment.bookings] == [ends_at]
+
+
+def test_a_settling_that_is_lost_changes_no_lifetime(box: Box) -> None:
+    mail = box.booked(BOB, lifetime=DAY)
+    box.settle(mail.outcome(put_off(box.now)))
+    box.settle(mail.outcome(put_off(box.now), expires_at=box.now + 1))
+    (consignment,) = box.claim().consignments
+    assert [booking.expires_at for booking in consignment.bookings] == [mail.new.message.expires_at]
+
+
+def test_who_has_a_lifetime_of_its_own_expires_by_it(box: Box) -> None:
+    make_failing(box)
+    mail = box.booked(EVE, MALLORY, lifetime=2 * DAY)
+    ends_at = box.now + DAY
+    box.settle(
+        mail.outcome(put_off(box.now, SILENT), 0, expires_at=ends_at),
+        mail.outcome(put_off(box.now, SILENT), 1),
+    )
+    assert box.expire().next_at == ends_at
+    box.clock.run_until(ends_at)
+    box.settle(news=[failing(DEAD, box.now + DAY)])
+    expiry = box.expire()
+    assert (expiry.expired, expiry.next_at) == (1, mail.new.message.expires_at)
+    (line,) = box.taken(mail.id).lines
+    assert (str(line.recipient.address), line.expires_at) == (EVE, ends_at)
+
+
 # --- settle: when reports are due ---------------------------------------------------------------------
 
 
@@ -805,6 +937,199 @@ def test_failing_destinations_are_remembered_over_a_restart(box: Box) -> None:
     assert opened.failing == tuple(news)
     box.clock.advance(HOUR)
     assert len(addresses(box.claim())) == 1
+
+
+# --- Destinations that took mail ------------------------------------------------------------------------
+
+
+def take_mail(box: Box, destination: str) -> Mail:
+    """Let a destination take mail."""
+    mail = box.booked(f"somebody@{destination}")
+    box.settle(mail.outcome(RELAYED))
+    return mail
+
+
+def test_who_took_mail_is_known(box: Box) -> None:
+    assert box.past(AWAY) is None
+    take_mail(box, AWAY)
+    assert box.past(AWAY) == Past(box.now, None)
+    assert box.past(DEAD) is None
+
+
+@pytest.mark.parametrize("event", [STORED, REFUSED, PutOff(LATER, 0), Uncertain(LATER, 0), Unbooked(0)])
+def test_only_what_was_relayed_is_taken(box: Box, event: Outcome | Unbooked) -> None:
+    box.settle(box.booked(BOB).outcome(event))
+    assert box.past(AWAY) is None
+
+
+def test_an_outcome_that_is_lost_tells_nothing_about_its_destination(box: Box) -> None:
+    box.settle(box.booked(BOB).outcome(RELAYED, attempt=7))
+    assert box.past(AWAY) is None
+
+
+def test_when_it_took_mail_is_known_to_the_hour(box: Box) -> None:
+    began_at = box.now
+    take_mail(box, AWAY)
+    box.clock.advance(HOUR - 1)
+    take_mail(box, AWAY)
+    assert box.past(AWAY) == Past(began_at, None)
+    box.clock.advance(1)
+    take_mail(box, AWAY)
+    assert box.past(AWAY) == Past(box.now, None)
+
+
+def test_that_it_took_mail_survives_a_crash(box: Box) -> None:
+    take_mail(box, AWAY)
+    took_mail_at = box.now
+    box.clock.advance(MINUTE)
+    assert box.crash().known == (AWAY,)
+    assert box.past(AWAY) == Past(took_mail_at, None)
+    take_mail(box, AWAY)
+    assert box.past(AWAY) == Past(took_mail_at, None)
+
+
+def test_a_name_is_denied_and_not_denied_any_more(box: Box) -> None:
+    take_mail(box, AWAY)
+    took_mail_at = box.now
+    box.clock.advance(MINUTE)
+    assert box.deny(AWAY, box.now) is None
+    assert box.past(AWAY) == Past(took_mail_at, box.now)
+    box.crash()
+    assert box.past(AWAY) == Past(took_mail_at, box.now)
+    assert box.deny(AWAY, None) is None
+    assert box.past(AWAY) == Past(took_mail_at, None)
+
+
+def test_of_one_that_never_took_mail_nothing_is_denied(box: Box) -> None:
+    assert box.deny(AWAY, box.now) is None
+    assert box.past(AWAY) is None
+    assert box.crash().known == ()
+
+
+@pytest.mark.parametrize("pause", [0, MINUTE, HOUR])
+def test_who_takes_mail_is_not_denied_any_more(box: Box, pause: Instant) -> None:
+    take_mail(box, AWAY)
+    box.clock.advance(MINUTE)
+    box.deny(AWAY, box.now)
+    box.clock.advance(pause)
+    take_mail(box, AWAY)
+    assert box.past(AWAY) == Past(box.now, None)
+
+
+@pytest.mark.parametrize("order", ["settle deny", "deny settle", "settle deny settle", "deny settle deny"])
+def test_of_what_is_asked_at_once_the_last_counts(box: Box, order: str) -> None:
+    mails = [box.booked(BOB) for _ in range(4)]
+    told: list[object] = []
+    for mail, act in zip(mails, order.split(), strict=False):
+        if act == "settle":
+            box.spool.settle((mail.outcome(RELAYED),), (), box.now, told.append)
+        else:
+            box.spool.denied(Destination(AWAY), box.now, told.append)
+    box.clock.run_now()
+    assert len(told) == len(order.split())
+    is_denied = order.endswith("deny")
+    assert box.past(AWAY) == Past(box.now, box.now if is_denied else None)
+    # And what comes next is not hidden by what was noted before.
+    box.settle(mails[3].outcome(RELAYED))
+    assert box.past(AWAY) == Past(box.now, None)
+
+
+def test_those_that_took_mail_last_are_named_at_start(box: Box) -> None:
+    for n in range(KNOWN_LIMIT + 5):
+        take_mail(box, f"x{n}.example")
+        box.clock.advance(SECOND)
+    newest = [f"x{n}.example" for n in reversed(range(5, KNOWN_LIMIT + 5))]
+    assert list(box.restart().known) == newest
+
+
+def test_who_took_no_mail_for_long_is_forgotten(box: Box) -> None:
+    old, young = "old.example", "young.example"
+    take_mail(box, old)
+    box.clock.advance(DAY)
+    take_mail(box, young)
+    box.clock.advance(KEEP_HISTORY - DAY)
+    box.purge()
+    assert box.past(old) is not None
+    box.clock.advance(1)
+    box.purge()
+    assert box.past(old) is None
+    assert box.past(young) is not None
+
+
+def test_with_a_short_memory_it_is_known_all_the_same(make_box: Maker) -> None:
+    box = make_box(BoxSettings(keep_history=MINUTE))
+    for _ in range(5):
+        take_mail(box, AWAY)
+        assert box.past(AWAY) == Past(box.now, None)
+        box.clock.advance(MINUTE + 1)
+        box.purge()
+        assert box.past(AWAY) is None
+
+
+# --- Lessons and the brake ------------------------------------------------------------------------------
+
+
+def lesson(box: Box, hosts: str = "mx.away.example", kind: str = "recipients", **how: Any) -> Lesson:
+    """Make a lesson that holds for a day."""
+    facts: dict[str, Any] = {
+        "value": 10, "reason": "452 4.5.3 too many é", "learned_at": box.now, "until": box.now + DAY,
+    }  # fmt: skip
+    return Lesson(hosts=hosts, kind=kind, **{**facts, **how})
+
+
+def test_a_lesson_is_remembered_until_its_time_is_over(box: Box) -> None:
+    learned = lesson(box)
+    assert box.learn(learned) is None
+    assert box.crash().lessons == (learned,)
+    box.clock.run_until(learned.until - 1)
+    assert box.restart().lessons == (learned,)
+    box.clock.advance(1)
+    assert box.restart().lessons == ()
+    assert box.purge() == 1
+    assert box.purge() == 0
+
+
+def test_of_a_kind_the_last_lesson_about_hosts_counts(box: Box) -> None:
+    first = lesson(box)
+    box.learn(first)
+    box.clock.advance(MINUTE)
+    second, other, elsewhere = (
+        lesson(box, value=5),
+        lesson(box, kind="octets", learned_at=box.now - 1),
+        lesson(box, hosts="mx.dead.example", learned_at=box.now - 2),
+    )
+    for each in (elsewhere, second, other):
+        box.learn(each)
+    assert box.restart().lessons == (second, other, elsewhere)
+
+
+def test_a_lesson_that_came_again_is_not_purged_with_the_old_one(box: Box) -> None:
+    box.learn(lesson(box))
+    box.clock.advance(DAY)
+    again = lesson(box)
+    box.learn(again)
+    assert box.purge() == 0
+    assert box.restart().lessons == (again,)
+
+
+def test_a_purge_of_lessons_stops_at_its_limit(box: Box) -> None:
+    for n in range(5):
+        box.learn(lesson(box, hosts=f"mx{n}.example"))
+    box.clock.advance(DAY)
+    assert [box.purge(2), box.purge(2), box.purge(2), box.purge(2)] == [2, 2, 1, 0]
+
+
+def test_the_brake_outlives_the_process(box: Box) -> None:
+    assert box.opened.brake is None
+    braked = Braked(box.now, "too many failures, é")
+    assert box.set_brake(braked) is None
+    assert box.crash().brake == braked
+    stronger = Braked(box.now + 1, "even more")
+    assert box.set_brake(stronger) is None
+    assert box.restart().brake == stronger
+    assert box.set_brake(None) is None
+    assert box.set_brake(None) is None
+    assert box.crash().brake is None
 
 
 # --- claim --------------------------------------------------------------------------------------------
@@ -1786,6 +2111,30 @@ def test_dying_while_a_large_content_is_sealed(box: Box, is_kept: bool) -> None:
     assert box.content(again.id) == b"again"
 
 
+@KEPT_OR_NOT
+@pytest.mark.parametrize("act", ["give back", "deny", "learn", "brake"])
+def test_dying_at_what_is_remembered(box: Box, act: str, is_kept: bool) -> None:
+    mail = take_mail(box, AWAY)
+    booked = box.booked(BOB)
+    learned, braked = lesson(box), Braked(box.now, "why")
+    told: list[object] = []
+    {
+        "give back": lambda: box.spool.settle(
+            (booked.outcome(Unbooked(box.now + DAY)),), (), box.now, told.append
+        ),
+        "deny": lambda: box.spool.denied(Destination(AWAY), box.now, told.append),
+        "learn": lambda: box.spool.learn(learned, told.append),
+        "brake": lambda: box.spool.set_brake(braked, told.append),
+    }[act]()
+    opened = box.die_at_the_commit(is_kept=is_kept)
+    assert told == []
+    assert opened.interrupted == (0 if act == "give back" and is_kept else 1)
+    assert opened.lessons == ((learned,) if act == "learn" and is_kept else ())
+    assert opened.brake == (braked if act == "brake" and is_kept else None)
+    is_denied = act == "deny" and is_kept
+    assert box.past(AWAY) == Past(mail.new.message.accepted_at, box.now if is_denied else None)
+
+
 # --- Faults -------------------------------------------------------------------------------------------
 
 
@@ -1823,15 +2172,19 @@ def test_a_commit_that_failed_midway_is_ambiguous_for_all_that_follow(box: Box, 
     box.spool.settle((before.outcome(REFUSED),), (), box.now, told.append)
     box.spool.accept(box.make(DAVE).new, told.append)
     box.spool.claim(box.now, 10, {}, told.append)
+    box.spool.denied(Destination(AWAY), box.now, told.append)
+    box.spool.learn(lesson(box), told.append)
+    box.spool.set_brake(Braked(box.now, "why"), told.append)
     assert len(told) == 1, "a fault is never told from inside either"
     box.clock.run_now()
-    assert [isinstance(fault, SpoolFault) and fault.is_ambiguous for fault in told] == [True] * 4
+    assert [isinstance(fault, SpoolFault) and fault.is_ambiguous for fault in told] == [True] * 7
     assert len(box.broken) == 1
     opened = box.crash()
     # Nothing that came after it was done; of itself nobody can know.
     assert opened.interrupted == (2 if is_kept else 1)
     assert box.content(mail.id) == (mail.new.content if is_kept else None)
     assert box.take_owed(before.id) is None
+    assert (opened.lessons, opened.brake) == ((), None)
     assert box.accept(box.make(DAVE).new) is None
 
 
@@ -1919,7 +2272,7 @@ def test_a_write_of_a_large_content_can_fail_and_stays_failed() -> None:
     assert disk.sealed == {}
 
 
-@pytest.mark.parametrize("name", ["owed_due", "take_owed", "content"])
+@pytest.mark.parametrize("name", ["owed_due", "take_owed", "content", "past"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_process_can_die_at_a_read(name: str, when: str) -> None:
     spool, clock, _ = model()
@@ -1935,6 +2288,7 @@ def test_a_process_can_die_at_a_read(name: str, when: str) -> None:
         "owed_due": lambda: spool.owed_due(clock.now(), 1, told.append),
         "take_owed": lambda: spool.take_owed(QueueId(1), clock.now(), told.append),
         "content": lambda: spool.content(QueueId(1), told.append),
+        "past": lambda: spool.past(Destination(AWAY), told.append),
     }
     with pytest.raises(Crash):
         reads[name]()

@@ -867,14 +867,17 @@ class ModelSpool:
         probe: dict[Destination, None] = {}
         touched: dict[QueueId, None] = {}
         expired = 0
-        for _, message_id, ordinal in over[:limit]:
+        for _, message_id, ordinal in over:
             life = disk.lives[message_id][ordinal]
             assert isinstance(life.state, Waiting)
             destination = life.recipient.destination
             health = disk.health[destination]
             if health.found_at < max(life.state.due_at, started_at):
-                probe[destination] = None
+                if len(probe) < limit:
+                    probe[destination] = None
                 continue
+            if expired == limit:
+                break
             self._run_out_of_time(message_id, life, health, now)
             touched[message_id] = None
             expired += 1
@@ -922,16 +925,15 @@ class ModelSpool:
                 del disk.contents[message_id]
                 excess -= size
                 gone.add(message_id)
-        old = [
-            message_id
-            for message_id in sorted(disk.messages)
-            if message_id < first_id_at(now - settings.keep_history)
-            and message_id not in disk.queue
-            and message_id not in disk.owed
-        ][:limit]
-        for message_id in old:
-            self._forget(message_id)
-        return len(gone.union(old)) + self._forget_remembered(now, limit)
+        old = 0
+        for message_id in sorted(disk.messages):
+            if message_id >= first_id_at(now - settings.keep_history) or old >= limit:
+                break
+            if message_id not in disk.queue and message_id not in disk.owed:
+                old += disk.messages[message_id].recipient_count
+                gone.discard(message_id)
+                self._forget(message_id)
+        return old + len(gone) + self._forget_remembered(now, limit)
 
     # --- What is remembered beside the queue ----------------------------------------------------------
 

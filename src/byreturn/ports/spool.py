@@ -300,7 +300,10 @@ class Spool(Protocol):
     def expire(
         self, now: Instant, started_at: Instant, limit: int, done: Callable[[Expiry | SpoolFault], None]
     ) -> None:
-        """End the life of recipients whose time is over and whose destination was probed since due."""
+        """End the life of recipients whose time is over and whose destination was probed since due.
+
+        At most `limit` of them; and at most so many destinations are named that must be probed first.
+        """
         ...
 
     def content(self, message_id: QueueId, done: Callable[[ContentReader | SpoolFault | None], None]) -> None:
@@ -312,7 +315,10 @@ class Spool(Protocol):
         ...
 
     def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:
-        """Forget contents, history, destinations and lessons past their keeping; say how many rows went."""
+        """Forget contents, history, destinations and lessons past their keeping; say how many rows went.
+
+        About `limit` of each kind; a message counts as its recipients.
+        """
         ...
 
     def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:

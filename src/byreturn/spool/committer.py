@@ -26,6 +26,7 @@ from typing import Any, Final, TypeVar
 
 from byreturn.mail import SECOND, Duration, Instant
 from byreturn.ports import Clock, SpoolFault, Worker
+from byreturn.spool.faults import FULL, LOCKED, code_of
 
 T = TypeVar("T")
 
@@ -33,8 +34,6 @@ _ROWS_LIMIT: Final = 500
 _OCTETS_LIMIT: Final = 2 * 1024 * 1024
 _LOCKED_PAUSE: Final[Duration] = 20
 _LOCKED_LIMIT: Final[Duration] = 5 * SECOND
-_FULL: Final = frozenset({sqlite3.SQLITE_FULL})
-_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class _Operation:
@@ -117,6 +116,10 @@ class Committer:
     # --- A group --------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
+        if self._broken:
+            # Given up meanwhile: what waited was told.
+            self._is_busy = False
+            return
         if not self._begin():
             return
         group = self._take_group()
@@ -139,7 +142,7 @@ class Committer:
         except sqlite3.Error as error:
             now = self._clock.now()
             self._locked_since = self._locked_since or now
-            if _code(error) in _LOCKED and now - self._locked_since < _LOCKED_LIMIT:
+            if code_of(error) in LOCKED and now - self._locked_since < _LOCKED_LIMIT:
                 # Another process holds the lock, say a backup. It is asked again without blocking the loop.
                 self._clock.call_later(_LOCKED_PAUSE, self._flush)
                 return False
@@ -190,23 +193,34 @@ class Committer:
             self._connection.execute("ROLLBACK")
 
     def _commit_failed(self, group: list[_Operation], error: Exception) -> None:
-        if isinstance(error, sqlite3.Error) and _code(error) in _FULL:
+        if isinstance(error, sqlite3.Error) and code_of(error) in FULL:
             # The log could not grow: its last frame, which makes the commit, was never written.
             self._roll_back()
             self._finish(group, [_fault_of(error)] * len(group))
             return
-        self._broken = f"the commit failed: {error}"
+        self._break(f"the commit failed: {error}", group)
+
+    def give_up(self, why: str) -> None:
+        """Do nothing more: the database cannot be trusted. A group that is being committed is still told."""
+        if not self._broken:
+            self._break(why, [])
+
+    def _break(self, why: str, group: list[_Operation]) -> None:
+        is_news = not self._broken
+        self._broken = self._broken or why
         fault = SpoolFault(self._broken, is_ambiguous=True)
         rest = [*group, *self._first, *self._waiting]
         self._first.clear()
         self._waiting.clear()
-        self._finish(rest, [fault] * len(rest))
-        self._on_broken(self._broken)
+        _tell(rest, [fault] * len(rest))
+        if group:
+            self._is_busy = False
+        if is_news:
+            self._on_broken(self._broken)
 
     def _finish(self, group: list[_Operation], results: list[Any]) -> None:
         """Tell everybody, then go on. What they ask in reply joins the next group."""
-        for operation, result in zip(group, results, strict=True):
-            operation.done(result)
+        _tell(group, results)
         self._after_commit()
         if self._first or self._waiting:
             self._clock.call_later(0, self._flush)
@@ -214,16 +228,17 @@ class Committer:
             self._is_busy = False
 
 
-def _code(error: sqlite3.Error) -> int:
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+def _tell(group: list[_Operation], results: list[Any]) -> None:
+    for operation, result in zip(group, results, strict=True):
+        operation.done(result)
 
 
 def _fault_of(error: Exception) -> SpoolFault:
     if not isinstance(error, sqlite3.Error):
         return SpoolFault(f"bug: {error!r}")
-    code = _code(error)
-    if code in _FULL:
+    code = code_of(error)
+    if code in FULL:
         return SpoolFault("no room left for the database", is_full=True)
-    if code in _LOCKED:
+    if code in LOCKED:
         return SpoolFault("another program keeps the database locked")
     return SpoolFault(f"the database failed: {error}")

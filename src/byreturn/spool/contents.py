@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -122,12 +122,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path, names: Iterable[str], known: Collection[QueueId]) -> int:
+def sweep(folder: Path, names: Iterable[str], is_known: Callable[[QueueId], bool]) -> int:
     """Remove, of the files that start found, those that no row names: what a crash left."""
     count = 0
     for name in names:
         number = id_from_text(name.removesuffix(_ASIDE))
-        if number is not None and (number not in known or name.endswith(_ASIDE)):
+        if number is not None and (name.endswith(_ASIDE) or not is_known(number)):
             (folder / name).unlink(missing_ok=True)
             count += 1
     return count

@@ -1,6 +1,7 @@
 """Opening the spool: one process, a database that keeps its word, a schema that we know, and recovery.
 
-    lock file -> connect -> pragmas, read back -> schema -> quick check -> recovery -> a new epoch
+    lock file -> connect -> pragmas, read back -> check -> schema -> recovery -> a new epoch
+                                                  '-- of a large one: later, see checking.py
 
 Whatever is not as it must be refuses to start with a `SpoolRefused` that says what is wrong, what it means
 for the mail, and what to do. Recovery needs no human: what was in flight waits again, spread over two
@@ -18,6 +19,8 @@ from typing import Final, NamedTuple
 
 from byreturn.mail import Cause, Instant, QueueId, WeFound
 from byreturn.ports import DestinationNews, Opened
+from byreturn.spool.checking import damage, is_whole, must_check_first
+from byreturn.spool.faults import PASSING, code_of
 from byreturn.spool.remembering import brake, known, lessons
 from byreturn.spool.rows import finding_from_text, finding_text
 from byreturn.spool.statements import MIGRATIONS, SCHEMA, SQL
@@ -26,8 +29,6 @@ APPLICATION_ID: Final = 0x42525450  # "BRTP", so that `file` and we can tell who
 SCHEMA_VERSION: Final = 2
 DATABASE_NAME: Final = "spool.sqlite3"
 CONTENT_FOLDER: Final = "content"
-# What says nothing about the file: another program has it, or the disk is full.
-_PASSING: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 _FAILING_LIMIT: Final = 100_000
 _PAGE_OCTETS: Final = 8192
 
@@ -69,10 +70,11 @@ class Lock:
 
 
 class OpenSpool(NamedTuple):
-    """An open spool: the writer's connection, and what start found."""
+    """An open spool: the writer's connection, what start found, and whether all of it was read."""
 
     connection: sqlite3.Connection
     opened: Opened
+    is_checked: bool
 
 
 def prepare_folder(folder: Path) -> None:
@@ -103,7 +105,7 @@ def open_spool(folder: Path, now: Instant) -> OpenSpool:
     connection: sqlite3.Connection | None = None
     try:
         connection = connect(path)
-        _prepare(connection, path)
+        is_checked = _prepare(connection, path)
         opened = _recover(connection, now)
     except (sqlite3.Error, SpoolRefused) as error:
         # Whoever is refused keeps nothing, so that it can be put right and tried again.
@@ -112,7 +114,7 @@ def open_spool(folder: Path, now: Instant) -> OpenSpool:
         if isinstance(error, SpoolRefused):
             raise
         raise SpoolRefused(_refusal_of(path, error)) from None
-    return OpenSpool(connection, opened)
+    return OpenSpool(connection, opened, is_checked)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -130,8 +132,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def _refusal_of(path: Path, error: sqlite3.Error) -> str:
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in _PASSING:
+    if code_of(error) in PASSING:
         return (
             f"{path}: {error}. The queue cannot be opened now, so the server did not start; no mail was "
             "touched. Stop other programs that use the file, make room on the disk, and start again."
@@ -147,7 +148,8 @@ def _unusable(path: Path, why: str) -> str:
     )
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path) -> bool:
+    """Make the schema, or see that it is whole and ours; say whether all of it was read."""
     execute = connection.execute
     is_new = execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if is_new:
@@ -166,13 +168,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         execute(f"PRAGMA application_id = {APPLICATION_ID}")
         execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         execute("COMMIT")
-        return
+        return True
     if execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise SpoolRefused(_unusable(path, "this is a database of another program"))
-    found = execute("PRAGMA quick_check(3)").fetchall()
-    if found != [("ok",)]:
-        raise SpoolRefused(_unusable(path, f"the database is damaged ({found[0][0]})"))
+    is_old = execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION
+    is_checked = is_old or must_check_first(path.parent, connection)
+    if is_checked:
+        found = damage(connection)
+        if found:
+            raise SpoolRefused(_unusable(path, f"the database is damaged ({found})"))
+        is_whole(path.parent)
     _migrate(connection, path)
+    return is_checked
 
 
 def _demand(

@@ -94,14 +94,22 @@ DELETE FROM owed WHERE message_id = ? AND ordinal = ? AND action = 'delayed' AND
 DELETE FROM content WHERE message_id = ? RETURNING octets IS NULL;
 
 -- name: keep_content_until
-UPDATE content SET keep_until = ?2 WHERE message_id = ?1;
+UPDATE content SET keep_until = ?2 WHERE message_id = ?1 AND keep_until IS NULL RETURNING size;
+
+-- name: keep_more
+UPDATE kept SET octets = octets + ?;
+
+-- name: keep_less
+UPDATE kept SET octets = octets - ?;
 
 -- name: due_reports
--- Reports that wait, at destinations that are not failing: they go before everything else.
-SELECT message_id, ordinal, destination FROM recipient
-WHERE state = 0 AND priority = 0 AND due_at <= ?1
-    AND NOT EXISTS (SELECT 1 FROM destination WHERE name = recipient.destination AND failures > 0)
-ORDER BY due_at LIMIT ?2;
+-- Of the reports that wait longest, those at destinations that are not failing: they go before everything
+-- else.
+SELECT message_id, ordinal, destination FROM (
+    SELECT message_id, ordinal, destination FROM recipient
+    WHERE state = 0 AND priority = 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?2
+) AS r
+WHERE NOT EXISTS (SELECT 1 FROM destination WHERE name = r.destination AND failures > 0);
 
 -- name: due_destinations
 SELECT name, failures FROM destination WHERE due_at <= ? ORDER BY due_at LIMIT ?;
@@ -133,8 +141,7 @@ DELETE FROM destination WHERE name = ? AND failures = 0;
 SELECT min(due_at) FROM destination WHERE due_at > ?;
 
 -- name: owed_due
-SELECT message_id, min(due_at) FROM owed INDEXED BY owed_due WHERE report_id IS NULL AND due_at <= ?
-GROUP BY message_id ORDER BY 2 LIMIT ?;
+SELECT message_id FROM owed WHERE report_id IS NULL AND due_at <= ? ORDER BY due_at, message_id LIMIT ?;
 
 -- name: next_owed
 SELECT min(due_at) FROM owed WHERE report_id IS NULL AND due_at > ?;
@@ -166,14 +173,23 @@ SELECT count(DISTINCT coalesce(given, address)) FROM recipient WHERE message_id 
 SELECT message_id FROM message WHERE about = ? ORDER BY id;
 
 -- name: over_time
--- Recipients that wait past their time at a failing destination; whether it was probed since they were due.
+-- A stretch of the recipients that wait past their time: those of it at a failing destination, and what is
+-- known since when about that.
 SELECT r.message_id, r.ordinal, r.destination, r.notify, r.attempts, r.due_at, r.finding,
     d.finding, d.found_at, m.reverse_path, m.recipient_count
-FROM recipient AS r
-JOIN destination AS d ON d.name = r.destination
-JOIN message AS m ON m.id = r.message_id
-WHERE r.state = 0 AND r.expires_at <= ?1 AND d.failures > 0
-ORDER BY r.expires_at LIMIT ?2;
+FROM (
+    SELECT message_id, ordinal, destination, notify, attempts, due_at, finding FROM recipient
+    WHERE state = 0 AND expires_at <= ?1 AND (expires_at, message_id, ordinal) > (?2, ?3, ?4)
+    ORDER BY expires_at, message_id, ordinal LIMIT ?5
+) AS r
+CROSS JOIN destination AS d ON d.name = r.destination AND d.failures > 0
+CROSS JOIN message AS m ON m.id = r.message_id;
+
+-- name: over_time_end
+-- Where that stretch ends; nothing when it is the last.
+SELECT expires_at, message_id, ordinal FROM recipient
+WHERE state = 0 AND expires_at <= ?1 AND (expires_at, message_id, ordinal) > (?2, ?3, ?4)
+ORDER BY expires_at, message_id, ordinal LIMIT 1 OFFSET ?5;
 
 -- name: expire_recipient
 UPDATE recipient SET state = 6, due_at = NULL, changed_at = ?1, finding = ?2,
@@ -213,25 +229,34 @@ UPDATE recipient SET state = 0, epoch = NULL, changed_at = ?1,
 WHERE state = 1;
 
 -- name: expired_contents
-SELECT message_id FROM content
-WHERE keep_until <= ?1
-    AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = content.message_id AND report_id IS NULL)
-ORDER BY keep_until LIMIT ?2;
+-- Of the oldest so many, those that no report needs.
+SELECT message_id, size FROM (
+    SELECT message_id, size FROM content WHERE keep_until <= ?1 ORDER BY keep_until LIMIT ?2
+) AS c
+WHERE NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = c.message_id AND report_id IS NULL)
+LIMIT ?3;
 
 -- name: kept_octets
-SELECT coalesce(sum(size), 0) FROM content WHERE keep_until IS NOT NULL;
+SELECT octets FROM kept;
 
 -- name: oldest_kept
-SELECT message_id, size FROM content AS c
-WHERE keep_until IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = c.message_id AND report_id IS NULL)
-ORDER BY keep_until LIMIT ?;
+SELECT message_id, size FROM (
+    SELECT message_id, size FROM content WHERE keep_until IS NOT NULL ORDER BY keep_until LIMIT ?1
+) AS c
+WHERE NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = c.message_id AND report_id IS NULL)
+LIMIT ?2;
+
+-- name: drop_kept_content
+-- What it gave up of what is kept; a content that somebody still needs is none of that.
+DELETE FROM content WHERE message_id = ?
+RETURNING octets IS NULL, CASE WHEN keep_until IS NULL THEN 0 ELSE size END;
 
 -- name: old_messages
-SELECT id FROM message AS m
-WHERE id < ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message_id = m.id AND state < 4)
+-- A stretch of messages, and whether all is over for each: everybody is at an end, and no report is owed.
+SELECT id, recipient_count,
+    NOT EXISTS (SELECT 1 FROM recipient WHERE message_id = m.id AND state < 4)
     AND NOT EXISTS (SELECT 1 FROM owed WHERE owed.message_id = m.id AND report_id IS NULL)
-ORDER BY id LIMIT ?2;
+FROM message AS m WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3;
 
 -- name: forget_message
 DELETE FROM message WHERE id = ?;
@@ -245,11 +270,14 @@ DELETE FROM attempt WHERE message_id = ?;
 -- name: forget_owed
 DELETE FROM owed WHERE message_id = ?;
 
--- name: large_contents
-SELECT message_id FROM content WHERE octets IS NULL;
+-- name: has_file
+SELECT octets IS NULL FROM content WHERE message_id = ?;
 
--- name: give_back_pages
-PRAGMA incremental_vacuum(1000);
+-- name: free_pages
+PRAGMA freelist_count;
+
+-- name: give_back_page
+PRAGMA incremental_vacuum(1);
 
 -- name: took_mail
 -- Nothing is written for one that was noted within the hour, but for one whose name was denied since.

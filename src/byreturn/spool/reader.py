@@ -25,6 +25,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from byreturn.mail import QueueId
+from byreturn.spool.faults import LOCKED, code_of
 from byreturn.spool.opening import APPLICATION_ID, DATABASE_NAME, SCHEMA_VERSION, SpoolRefused
 from byreturn.spool.rows import STATE_NUMBERS
 from byreturn.spool.statements import READER_SQL
@@ -50,7 +51,6 @@ OTHERS_LIMIT: Final = 100_000  # beyond it the exact number tells nobody more
 _STRETCH: Final = 20_000  # ids; searching so many takes some 10 ms
 _BUSY_MS: Final = 2_000
 _LAST_NAME: Final = "\U0010ffff"  # sorts after every name of a destination
-_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class SpoolBusy(SpoolRefused):
@@ -241,8 +241,8 @@ class SpoolReader:
             )
 
     def _refusal(self, error: sqlite3.DatabaseError) -> SpoolRefused:
-        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-        if code in _BUSY:
+        code = code_of(error)
+        if code in LOCKED:
             return SpoolBusy(
                 f"{self._path} is busy ({error}). No mail is touched by this. Try again in a moment."
             )

@@ -140,3 +140,11 @@ CREATE TABLE brake (
     since INTEGER NOT NULL,
     why   TEXT NOT NULL
 ) STRICT;
+
+-- How many octets of contents are kept with a keep_until; one row.
+CREATE TABLE kept (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    octets INTEGER NOT NULL CHECK (octets >= 0)
+) STRICT;
+
+INSERT INTO kept (id, octets) VALUES (1, 0);

@@ -7,9 +7,18 @@ has moved on (an operator was faster, or a restart took the attempt over) change
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from byreturn.mail import Action, Destination, Duration, Instant, Notify, QueueId, reverse_path_from_text
+from byreturn.mail import (
+    SECOND,
+    Action,
+    Destination,
+    Duration,
+    Instant,
+    Notify,
+    QueueId,
+    reverse_path_from_text,
+)
 from byreturn.policy import (
     InFlight,
     RanOutOfTime,
@@ -32,6 +41,15 @@ _ADD_ATTEMPT = SQL["add_attempt"]
 _WAIT = SQL["wait_at_destination"]
 _OWE = SQL["owe"]
 _DROP_CONTENT = SQL["drop_content"]
+
+
+# Where a recipient stands in the order of expiry: when, and its key.
+Place: TypeAlias = tuple[Instant, QueueId, int]
+
+FIRST_PLACE: Final[Place] = (0, QueueId(0), -1)
+# Recipients past their time that are looked at; some 10 ms. Those at living destinations are among them.
+EXPIRY_STRETCH: Final = 5_000
+_NEXT_STRETCH_IN: Final[Duration] = 1 * SECOND
 
 
 class Recorded(NamedTuple):
@@ -198,7 +216,9 @@ def _review(
     if due_at is None and not is_any_undelivered:
         _drop_content(connection, message_id, files)
     else:
-        connection.execute(SQL["keep_content_until"], (message_id, now + keep_content))
+        row = connection.execute(SQL["keep_content_until"], (message_id, now + keep_content)).fetchone()
+        if row is not None:
+            connection.execute(SQL["keep_more"], row)
     return due_at
 
 
@@ -223,20 +243,27 @@ def expire(
     *,
     gather: Duration,
     keep_content: Duration,
-) -> Expiry:
+    looked_to: Place = FIRST_PLACE,
+) -> tuple[Expiry, Place]:
     """End what is over; where the destination was not probed since, ask for a probe first.
 
-    Only recipients at failing destinations are looked at: where a destination lives, the last attempt is
-    booked for the moment of expiry, and its outcome decides.
+    Only recipients at failing destinations are ended: where a destination lives, the last attempt is booked
+    for the moment of expiry, and its outcome decides. A stretch is looked at behind `looked_to`; where the
+    next one begins is returned too.
     """
     touched: dict[QueueId, int] = {}
-    probe: list[Any] = []
+    probe: dict[Destination, None] = {}
     count = 0
-    for row in connection.execute(SQL["over_time"], (now, limit)).fetchall():
+    stretch = (now, *looked_to)
+    end = connection.execute(SQL["over_time_end"], (*stretch, EXPIRY_STRETCH - 1)).fetchone()
+    for row in connection.execute(SQL["over_time"], (*stretch, EXPIRY_STRETCH)).fetchall():
         (message_id, ordinal, destination, notify, attempts, due_at, own, theirs, found_at, path, n) = row
         if found_at is None or found_at < max(due_at, started_at):
-            probe.append(destination)
+            if len(probe) < limit:
+                probe[destination] = None
             continue
+        if count == limit:
+            break
         finding = theirs or own
         connection.execute(SQL["expire_recipient"], (now, finding, message_id, ordinal))
         connection.execute(
@@ -252,7 +279,7 @@ def expire(
             owe(connection, message_id, ordinal, action, now, gather=gather)
         touched[message_id] = n
         count += 1
-    for destination in dict.fromkeys(probe):
+    for destination in probe:
         connection.execute(SQL["probe_now"], (destination, now))
     owed = [
         (message_id, due)
@@ -260,5 +287,7 @@ def expire(
         if (due := _review(connection, message_id, now, count=n, keep_content=keep_content, files=[]))
         is not None
     ]
-    next_at = now if count == limit else _one(connection, SQL["next_expiry"], now)
-    return Expiry(count, tuple(owed), tuple(dict.fromkeys(probe)), next_at)
+    if count == limit:
+        return Expiry(count, tuple(owed), tuple(probe), now), looked_to
+    next_at = _one(connection, SQL["next_expiry"], now) if end is None else now + _NEXT_STRETCH_IN
+    return Expiry(count, tuple(owed), tuple(probe), next_at), end or FIRST_PLACE

@@ -38,6 +38,7 @@ from byreturn.ports import (
     Worker,
 )
 from byreturn.spool.accepting import accept
+from byreturn.spool.checking import LateCheck
 from byreturn.spool.claiming import claim
 from byreturn.spool.committer import Committer
 from byreturn.spool.contents import FileReader, FileWriter, sweep
@@ -52,7 +53,7 @@ from byreturn.spool.opening import (
 )
 from byreturn.spool.owing import owed_due, report, take_owed
 from byreturn.spool.remembering import Takers, deny, learn, past, set_brake
-from byreturn.spool.settling import Recorded, expire, settle
+from byreturn.spool.settling import FIRST_PLACE, Place, Recorded, expire, settle
 from byreturn.spool.statements import SQL
 
 # Carry the log over when it has grown by so much; hold the writer for it only beyond the second figure.
@@ -60,6 +61,7 @@ _CHECKPOINT_OCTETS: Final = 8 * 1024 * 1024
 _LOG_LIMIT: Final = 256 * 1024 * 1024
 _ROOM_CHECK_EVERY: Final[Duration] = 1 * SECOND
 _CHECK_EVERY: Final = 64
+_PAGES_GIVEN_BACK: Final = 500  # some 3 ms
 
 
 class SpoolSettings(Struct, frozen=True):
@@ -90,11 +92,14 @@ class SqliteSpool:
         self._gather = settings.gather
         self._keeping = settings.keeping
         self._quota = settings.quota
+        # Up to where the last expiry and the last purge have looked.
+        self._expired_to = FIRST_PLACE
+        self._looked_to = QueueId(0)
         self._takers = Takers(settings.keeping.history)
         self._reserve = settings.reserve_octets
         self._lock = Lock(folder)
         try:
-            self._writer, self.opened = open_spool(folder, clock.now())
+            self._writer, self.opened, is_checked = open_spool(folder, clock.now())
         except BaseException:
             self._lock.release()
             raise
@@ -110,6 +115,10 @@ class SqliteSpool:
         )
         self._commits = 0
         self._sweep()
+        self._check: LateCheck | None = None
+        if not is_checked:
+            reader = connect(folder / DATABASE_NAME, read_only=True)
+            self._check = LateCheck(folder, reader, worker, self._committer.give_up)
 
     @property
     def epoch(self) -> int:
@@ -181,24 +190,33 @@ class SqliteSpool:
         self, now: Instant, started_at: Instant, limit: int, done: Callable[[Expiry | SpoolFault], None]
     ) -> None:
         """End what is over."""
-        self._committer.submit(
-            lambda connection: expire(
-                connection, now, started_at, limit, gather=self._gather, keep_content=self._keeping.content
-            ),
-            done,
-            rows=limit,
-        )
+
+        def work(connection: sqlite3.Connection) -> tuple[Expiry, Place]:
+            return expire(
+                connection, now, started_at, limit,
+                gather=self._gather, keep_content=self._keeping.content, looked_to=self._expired_to,
+            )  # fmt: skip
+
+        def finish(result: tuple[Expiry, Place] | SpoolFault) -> None:
+            if isinstance(result, SpoolFault):
+                done(result)
+                return
+            expiry, self._expired_to = result
+            done(expiry)
+
+        self._committer.submit(work, finish, rows=limit)
 
     def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:
         """Forget what is past its keeping, and give pages back to the disk."""
 
         def work(connection: sqlite3.Connection) -> Purged:
-            return purge(connection, now, limit, self._keeping)
+            return purge(connection, now, limit, self._keeping, self._looked_to)
 
         def finish(result: Purged | SpoolFault) -> None:
             if isinstance(result, SpoolFault):
                 done(result)
                 return
+            self._looked_to = result.looked_to
             self._unlink(result.files)
             if result.rows:
                 self._committer.submit(_shrink, lambda _: None)
@@ -283,6 +301,12 @@ class SqliteSpool:
         """Whether everything asked for is on the disk."""
         return self._committer.is_idle
 
+    def stop(self) -> None:
+        """Break off what is done beside the mail, so that no thread is waited for."""
+        if self._check is not None:
+            self._check.stop()
+            self._check = None
+
     def close(self) -> None:
         """Close the files and let go of the lock; the caller has waited until `is_idle`."""
         self._carrier.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -290,6 +314,7 @@ class SqliteSpool:
 
     def abandon(self) -> None:
         """Let go of the files as they are; what was not committed is gone."""
+        self.stop()
         for connection in (self._reader, self._carrier, self._writer):
             connection.close()
         self._lock.release()
@@ -323,10 +348,13 @@ class SqliteSpool:
             return
 
         def work() -> int:
-            known = {QueueId(row[0]) for row in self._carrier.execute(SQL["large_contents"])}
-            return sweep(folder, names, known)
+            return sweep(folder, names, self._has_file)
 
         self._worker.submit(work, lambda _: None)
+
+    def _has_file(self, message_id: QueueId) -> bool:
+        row = self._carrier.execute(SQL["has_file"], (message_id,)).fetchone()
+        return row is not None and bool(row[0])
 
     def _after_commit(self) -> None:
         """Carry the log over into the database now and then, off the loop."""
@@ -348,4 +376,7 @@ class SqliteSpool:
 
 
 def _shrink(connection: sqlite3.Connection) -> None:
-    connection.execute(SQL["give_back_pages"])
+    (free,) = connection.execute(SQL["free_pages"]).fetchone()
+    for _ in range(min(free, _PAGES_GIVEN_BACK)):
+        # The driver takes one step of such a statement, and a step gives back one page.
+        connection.execute(SQL["give_back_page"])

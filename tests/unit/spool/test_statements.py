@@ -85,7 +85,7 @@ INDEXED = {
     "next_owed": "owed_due",
     "next_expiry": "recipient_expiry",
     "first_due_at": "recipient_due",
-    "over_time": None,
+    "over_time": "recipient_expiry",
     "failing_destinations": None,
     "expired_contents": "content_keep",
     "oldest_kept": "content_keep",
@@ -104,6 +104,20 @@ INDEXED = {
     "probe_now": None,
     "named_count": None,
     "old_messages": None,
+    "over_time_end": "recipient_expiry",
+    "drop_kept_content": None,
+    "has_file": None,
+    "took_mail": None,
+    "past": None,
+    "deny": None,
+    "known_destinations": "known_destination_age",
+    "forget_known": "known_destination_age",
+    "forget_lessons": "lesson_until",
+    "interrupted_attempts": "recipient_in_flight",
+    "park_interrupted": "recipient_in_flight",
+    "destinations_of_interrupted": "recipient_in_flight",
+    "release_interrupted": "recipient_in_flight",
+    "largest_id": None,
 }
 
 
@@ -113,7 +127,14 @@ def test_no_query_of_the_daily_round_looks_at_a_whole_table(database, name):
     index = INDEXED[name]
     if index is not None:
         assert any(f"INDEX {index}" in step for step in steps), steps
+    # What a subquery with a limit has found is walked through in its order.
+    found = {
+        f"SCAN {made[1]}" for step in steps if (made := re.match(r"(?:CO-ROUTINE|MATERIALIZE) (\w+)", step))
+    }
+    assert not found or "LIMIT" in SQL[name]
     for step in steps:
+        if step in found:
+            continue
         # A step over a partial index holds only rows of that kind; a step over a table holds all of history.
         assert not re.match(r"SCAN (?!CONSTANT)(?!.*USING (COVERING )?INDEX)", step), steps
 
