@@ -41,8 +41,8 @@ from tests.contract.spools import (
 )
 
 from byreturn.mail import DAY, HOUR, MINUTE, NULL_PATH, SECOND, Action, Notify, Priority
-from byreturn.policy import Fence, InFlight, Waiting
-from byreturn.ports import NewRecipient, Settled
+from byreturn.policy import Fence, InFlight, Unbooked, Waiting
+from byreturn.ports import Braked, Lesson, NewRecipient, Past, Settled
 from byreturn.spool.rows import state_from_row
 
 SETTINGS = BoxSettings(quota=3, keep_octets=3_000)
@@ -60,6 +60,9 @@ PAUSES = (
     2 * HOUR,
     DAY,
 )
+KINDS = (
+    "relayed", "stored", "refused", "refused", "over", "put off", "uncertain", "silent", "given back",
+)  # fmt: skip
 SHM = Path("/dev/shm")
 IS_SEARCH = os.environ.get("HYPOTHESIS_PROFILE") == "search"
 
@@ -79,7 +82,7 @@ new_recipients = st.lists(
 
 def bookings_of(claimed):
     return {
-        (consignment.message, booking.recipient, booking.attempt)
+        (consignment.message, booking.recipient, booking.attempt, booking.expires_at)
         for consignment in claimed.consignments
         for booking in consignment.bookings
     }
@@ -143,7 +146,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                     self.booked.append((mail.id, one.recipient.ordinal, 1, self.model.epoch))
                     first.append(replace(one, state=InFlight(Fence(self.model.epoch, 1))))
                 case "later":
-                    first.append(replace(one, state=Waiting(now + HOUR, 0)))
+                    first.append(replace(one, state=Waiting(now + HOUR, 0), expires_at=now + 2 * HOUR))
                 case "now":
                     first.append(replace(one, state=Waiting(now, 0)))
                 case "put off":
@@ -169,6 +172,8 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                 return put_off(self.now + wait)
             case "uncertain":
                 return uncertain(self.now + wait)
+            case "given back":
+                return Unbooked(self.now + wait)
             case "silent":
                 return put_off(self.now, SILENT)
             case _:
@@ -178,10 +183,9 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         choices=st.lists(
             st.tuples(
                 st.integers(0, 12),
-                st.sampled_from(
-                    ["relayed", "stored", "refused", "refused", "over", "put off", "uncertain", "silent"]
-                ),
+                st.sampled_from(KINDS),
                 pauses,
+                st.sampled_from([None, None, None, HOUR, 2 * DAY]),
             ),
             max_size=4,
         ),
@@ -189,13 +193,20 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     )
     def settle(self, choices, news):
         settlings = []
-        for back, kind, wait in choices:
+        for back, kind, wait, lifetime in choices:
             if back >= len(self.booked):
                 continue
             message_id, ordinal, attempt, epoch = self.booked[-1 - back]
             mail = self.mails[message_id]
             event = self.event(kind, wait)
-            settling = mail.outcome(event, ordinal, attempt=attempt, epoch=epoch, began_at=self.now - 5)
+            settling = mail.outcome(
+                event,
+                ordinal,
+                attempt=attempt,
+                epoch=epoch,
+                began_at=self.now - 5,
+                expires_at=None if lifetime is None else self.now + lifetime,
+            )
             notice_at = mail.new.message.accepted_at + 4 * HOUR
             if kind in ("put off", "uncertain", "silent") and mail.new.message.reverse_path != NULL_PATH:
                 settling = replace(settling, delay_notice_at=notice_at)
@@ -226,7 +237,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             from_sqlite |= bookings_of(self.sqlite.claim(quotas=generous))
             from_model |= bookings_of(self.model.claim(quotas=generous))
         assert from_sqlite == from_model
-        for message, who, attempt in sorted(from_model, key=lambda each: (each[0].id, each[1].ordinal)):
+        for message, who, attempt, _ in sorted(from_model, key=lambda each: (each[0].id, each[1].ordinal)):
             self.booked.append((message.id, who.ordinal, attempt, self.model.epoch))
         for forgotten in self.model.failing() - self.sqlite.failing():
             assert forgotten not in waiting_at
@@ -234,7 +245,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
 
     def check_what_is_told(self, one, other, limit, quotas):
         assert one.has_more >= other.has_more
-        taken = Counter(who.destination for _, who, _ in bookings_of(other))
+        taken = Counter(who.destination for _, who, *_ in bookings_of(other))
         if limit == NO_LIMIT and all(
             count < quotas.get(place, SETTINGS.quota) for place, count in (Counter(PLACES) + taken).items()
         ):
@@ -249,7 +260,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             assert reports <= from_sqlite
 
     def is_living_report(self, booking):
-        message, who, _ = booking
+        message, who, *_ = booking
         return message.priority is Priority.REPORT and who.destination not in self.model.disk.health
 
     @rule(pause=pauses)
@@ -305,9 +316,9 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     def somebody_runs_out_of_time(self, which, is_probed, limit):
         """Let the time of somebody who waits go by, while the destination does not answer."""
         waiting = list(self.model.disk.waiting())
-        message_id, life, _ = waiting[which % len(waiting)]
+        _, life, _ = waiting[which % len(waiting)]
         place = life.recipient.destination
-        expires_at = self.model.disk.messages[message_id].expires_at
+        expires_at = life.expires_at
         for box in (self.sqlite, self.model):
             box.clock.run_until(expires_at)
         if is_probed or place not in self.model.failing():
@@ -327,6 +338,21 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     @rule()
     def purge(self):
         self.both(lambda box: box.purge())
+
+    @rule(place=places, is_denied=st.booleans())
+    def hear_of_a_name(self, place, is_denied):
+        since = self.now if is_denied else None
+        assert self.both(lambda box: box.deny(place, since)) is None
+
+    @rule(hosts=places, kind=st.sampled_from(["recipients", "octets"]), value=st.integers(1, 9), pause=pauses)
+    def learn(self, hosts, kind, value, pause):
+        lesson = Lesson(hosts, kind, value, "so they said", self.now, self.now + pause)
+        assert self.both(lambda box: box.learn(lesson)) is None
+
+    @rule(is_on=st.booleans())
+    def brake(self, is_on):
+        braked = Braked(self.now, "too many") if is_on else None
+        assert self.both(lambda box: box.set_brake(braked)) is None
 
     @rule(is_orderly=st.booleans())
     def start_anew(self, is_orderly):
@@ -358,6 +384,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         assert (one.epoch, one.floor, one.interrupted, one.parked) == (
             other.epoch, other.floor, other.interrupted, other.parked,
         )  # fmt: skip
+        assert (one.known, one.lessons, one.brake) == (other.known, other.lessons, other.brake)
         remembered = {news.destination: news for news in one.failing}
         expected = {news.destination: news for news in other.failing}
         assert remembered.keys() == expected.keys()
@@ -371,11 +398,12 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     @invariant()
     def recipients_are_in_the_same_state(self):
         rows = self.sqlite.spool._reader.execute(
-            "SELECT message_id, ordinal, state, due_at, epoch, attempts, first_outcome_at FROM recipient"
+            "SELECT message_id, ordinal, state, due_at, epoch, attempts, first_outcome_at, expires_at"
+            " FROM recipient"
         )
-        from_sqlite = {(row[0], row[1]): (state_from_row(*row[2:6]), row[6]) for row in rows}
+        from_sqlite = {(row[0], row[1]): (state_from_row(*row[2:6]), *row[6:]) for row in rows}
         from_model = {
-            (message_id, ordinal): (life.state, life.heard_at)
+            (message_id, ordinal): (life.state, life.heard_at, life.expires_at)
             for message_id, lives in self.model.disk.lives.items()
             for ordinal, life in lives.items()
         }
@@ -398,6 +426,24 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     def contents_are_the_same(self):
         for message_id in self.mails:
             self.both(lambda box, message_id=message_id: box.content(message_id))
+
+    @invariant()
+    def the_same_is_known_of_destinations(self):
+        rows = self.sqlite.spool._reader.execute(
+            "SELECT name, took_mail_at, denied_since FROM known_destination"
+        ).fetchall()
+        assert {row[0]: Past(*row[1:]) for row in rows} == self.model.disk.known
+
+    @invariant()
+    def what_is_kept_is_counted(self):
+        (counted,), (summed,) = (
+            self.sqlite.spool._reader.execute(sql).fetchone()
+            for sql in (
+                "SELECT octets FROM kept",
+                "SELECT coalesce(sum(size), 0) FROM content WHERE keep_until IS NOT NULL",
+            )
+        )
+        assert counted == summed
 
     @invariant()
     def only_a_failing_destination_may_be_forgotten(self):
@@ -425,7 +471,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                 box.clock.advance(DAY)
             one, other = (bookings_of(box.claim(quotas=generous)) for box in (self.sqlite, self.model))
             assert one == other
-            self.booked += [(message.id, who.ordinal, n, self.model.epoch) for message, who, n in one]
+            self.booked += [(message.id, who.ordinal, n, self.model.epoch) for message, who, n, _ in one]
             self.deliver_all()
             for message_id in self.both(lambda box: box.owed_due(NO_LIMIT)).messages:
                 owed = self.both(lambda box, message_id=message_id: box.take_owed(message_id))
@@ -439,7 +485,8 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             column = "id" if table == "message" else "message_id"
             left = {row[0] for row in self.sqlite.query(f"SELECT {column} FROM {table}")}
             assert left <= queue, table
-        assert self.sqlite.query("SELECT * FROM destination") == []
+        for table in ("destination", "known_destination", "lesson"):
+            assert self.sqlite.query(f"SELECT * FROM {table}") == []
 
     def deliver_all(self):
         settlings = [
