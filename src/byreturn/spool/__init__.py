@@ -4,11 +4,21 @@ from byreturn.spool.keeping import Keeping
 from byreturn.spool.opening import SpoolRefused
 from byreturn.spool.reader import SpoolBusy, SpoolReader
 from byreturn.spool.sqlite import SpoolSettings, SqliteSpool
-from byreturn.spool.views import AttemptSeen, Counts, Entry, Life, QueueView, ReportSeen, Selection
+from byreturn.spool.views import (
+    AttemptSeen,
+    Counts,
+    DestinationView,
+    Entry,
+    Life,
+    QueueView,
+    ReportSeen,
+    Selection,
+)
 
 __all__ = [
     "AttemptSeen",
     "Counts",
+    "DestinationView",
     "Entry",
     "Keeping",
     "Life",

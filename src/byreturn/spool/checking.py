@@ -44,7 +44,7 @@ def must_check_first(folder: Path, connection: sqlite3.Connection) -> bool:
     return pages * page_octets <= FIRST_OCTETS or (folder / CHECK_FIRST).exists()
 
 
-def is_whole(folder: Path) -> None:
+def take_mark_away(folder: Path) -> None:
     """The next start need not check first."""
     (folder / CHECK_FIRST).unlink(missing_ok=True)
 

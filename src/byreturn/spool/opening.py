@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from byreturn.mail import Cause, Instant, QueueId, WeFound
 from byreturn.ports import DestinationNews, Opened
-from byreturn.spool.checking import damage, is_whole, must_check_first
+from byreturn.spool.checking import damage, must_check_first, take_mark_away
 from byreturn.spool.faults import PASSING, code_of
 from byreturn.spool.remembering import brake, known, lessons
 from byreturn.spool.rows import finding_from_text, finding_text
@@ -177,7 +177,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> bool:
         found = damage(connection)
         if found:
             raise SpoolRefused(_unusable(path, f"the database is damaged ({found})"))
-        is_whole(path.parent)
+        take_mark_away(path.parent)
     _migrate(connection, path)
     return is_checked
 

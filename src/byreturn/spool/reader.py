@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from byreturn.mail import QueueId
+from byreturn.mail import Destination, QueueId
+from byreturn.ports import Braked, Lesson
 from byreturn.spool.faults import LOCKED, code_of
 from byreturn.spool.opening import APPLICATION_ID, DATABASE_NAME, SCHEMA_VERSION, SpoolRefused
 from byreturn.spool.rows import STATE_NUMBERS
@@ -32,12 +34,14 @@ from byreturn.spool.statements import READER_SQL
 from byreturn.spool.views import (
     AttemptSeen,
     Counts,
+    DestinationView,
     Entry,
     Life,
     QueueView,
     ReportSeen,
     Selection,
     attempt_from_row,
+    destination_from_row,
     entry_from_row,
     report_from_row,
 )
@@ -49,6 +53,10 @@ _ATTEMPTS_LIMIT: Final = 50_000
 _REPORTS_LIMIT: Final = 50_000
 OTHERS_LIMIT: Final = 100_000  # beyond it the exact number tells nobody more
 _STRETCH: Final = 20_000  # ids; searching so many takes some 10 ms
+_DESTINATIONS_LIMIT: Final = 100_000
+_COUNTED: Final = 500_000  # recipients that are counted in a transaction; some 50 ms
+_NAME_COSTS: Final = 50  # to look for a name takes as long as to count so many
+_VIEWS: Final = 500
 _BUSY_MS: Final = 2_000
 _LAST_NAME: Final = "\U0010ffff"  # sorts after every name of a destination
 
@@ -144,6 +152,59 @@ class SpoolReader:
                 found.extend(map(entry_from_row, rows))
             below = start
         return tuple(found)
+
+    def destinations(self, name: str | None, limit: int) -> tuple[DestinationView, ...]:
+        """Tell of destinations: those that fail, most waiting first, then the others likewise.
+
+        `name`: one destination, or with `*` in it all that are like it. One is told of also when there is no
+        mail for it. Takes the time to count what waits, but never a long transaction.
+        """
+        if name is not None and "*" not in name:
+            with self._reading() as ask:
+                is_known = ask.execute(READER_SQL["is_destination"], (name,)).fetchone()[0]
+            chosen = [(0, Destination(name))] if is_known and limit > 0 else []
+        else:
+            # In GLOB "[" and "?" stand for others too; in names they stand for themselves.
+            like = name and "".join(f"[{sign}]" if sign in "[?" else sign for sign in name)
+            chosen = self._most_waiting(self._names("failing_names", like), limit)
+            if len(chosen) < limit:
+                others = self._names("living_names", like)
+                chosen += self._most_waiting(others, limit - len(chosen))
+        return tuple(self._views([destination for _, destination in chosen]))
+
+    def _names(self, which: Literal["failing_names", "living_names"], like: str | None) -> list[Destination]:
+        with self._reading() as ask:
+            return [row[0] for row in ask.execute(READER_SQL[which], (like, _DESTINATIONS_LIMIT))]
+
+    def _most_waiting(self, names: list[Destination], limit: int) -> list[tuple[int, Destination]]:
+        """Choose those for which most wait, and count them; a stretch of names at a time."""
+        counted: list[tuple[int, Destination]] = []
+        rest = deque(names)
+        while rest:
+            budget = _COUNTED
+            with self._reading() as ask:
+                while rest and budget > 0:
+                    (count,) = ask.execute(READER_SQL["waiting_at"], (rest[0], OTHERS_LIMIT)).fetchone()
+                    counted.append((count, rest.popleft()))
+                    budget -= count + _NAME_COSTS
+        return sorted(counted, key=lambda one: (-one[0], one[1]))[:limit]
+
+    def _views(self, names: list[Destination]) -> Iterator[DestinationView]:
+        for start in range(0, len(names), _VIEWS):
+            with self._reading() as ask:
+                stretch = [_view_of(ask, name) for name in names[start : start + _VIEWS]]
+            yield from stretch
+
+    def lessons(self, limit: int) -> tuple[Lesson, ...]:
+        """Tell what hosts taught us, newest first."""
+        with self._reading() as ask:
+            return tuple(Lesson(*row) for row in ask.execute(READER_SQL["lessons"], (limit,)))
+
+    def brake(self) -> Braked | None:
+        """Tell whether the brake is on."""
+        with self._reading() as ask:
+            row = ask.execute(READER_SQL["brake"]).fetchone()
+        return None if row is None else Braked(*row)
 
     def server_is_gone(self) -> bool:
         """Whether the process that last had the spool has ended; False also where that cannot be told.
@@ -261,6 +322,13 @@ class SpoolReader:
             f"{self._path}: {why}. The queue cannot be shown; the mail in it is not touched. Run this as the "
             "user that runs the server, or as root."
         )
+
+
+def _view_of(ask: sqlite3.Connection, name: Destination) -> DestinationView:
+    row = ask.execute(READER_SQL["destination"], (name,)).fetchone()
+    (waiting,) = ask.execute(READER_SQL["waiting_at"], (name, OTHERS_LIMIT)).fetchone()
+    (in_flight,) = ask.execute(READER_SQL["in_flight_to"], (name,)).fetchone()
+    return destination_from_row(name, row, waiting, in_flight)
 
 
 def _entries_of(ask: sqlite3.Connection, message_id: QueueId, limit: int) -> tuple[Entry, ...]:

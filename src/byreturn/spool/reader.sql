@@ -106,3 +106,44 @@ WHERE m.id >= ?1 AND m.id < ?2 AND (
     m.reverse_path = ?3 COLLATE NOCASE OR r.address = ?3 COLLATE NOCASE OR r.given = ?3 COLLATE NOCASE
 )
 ORDER BY m.id DESC, r.ordinal LIMIT ?4;
+
+-- name: failing_names
+-- Destinations that fail, of those whose name is like ?1; null for all.
+SELECT name FROM destination INDEXED BY destination_failing
+WHERE failures > 0 AND (?1 IS NULL OR name GLOB ?1) LIMIT ?2;
+
+-- name: living_names
+-- Destinations that do not fail and for which there is mail, likewise.
+SELECT name FROM destination WHERE failures = 0 AND (?1 IS NULL OR name GLOB ?1)
+UNION
+SELECT r.destination FROM recipient AS r
+WHERE r.state = 1 AND (?1 IS NULL OR r.destination GLOB ?1)
+    AND NOT EXISTS (SELECT 1 FROM destination AS d WHERE d.name = r.destination AND d.failures > 0)
+LIMIT ?2;
+
+-- name: is_destination
+-- Whether anything is known of a destination.
+SELECT EXISTS (SELECT 1 FROM destination WHERE name = ?1)
+    OR EXISTS (SELECT 1 FROM known_destination WHERE name = ?1)
+    OR EXISTS (SELECT 1 FROM recipient WHERE state = 1 AND destination = ?1);
+
+-- name: waiting_at
+-- How many wait for a destination, counted up to a limit.
+SELECT count(*) FROM (SELECT 1 FROM recipient WHERE state = 0 AND destination = ?1 LIMIT ?2);
+
+-- name: in_flight_to
+SELECT count(*) FROM recipient WHERE state = 1 AND destination = ?1;
+
+-- name: destination
+-- What is known of a destination; one row, whatever that is.
+SELECT d.failures, d.failing_since, d.probe_at, d.found_at, d.finding, k.took_mail_at, k.denied_since
+FROM (SELECT ?1 AS name) AS n
+LEFT JOIN destination AS d ON d.name = n.name
+LEFT JOIN known_destination AS k ON k.name = n.name;
+
+-- name: lessons
+SELECT hosts, kind, value, reason, learned_at, until FROM lesson
+ORDER BY learned_at DESC, hosts, kind LIMIT ?;
+
+-- name: brake
+SELECT since, why FROM brake;

@@ -53,10 +53,12 @@ CREATE TABLE recipient (
     CHECK ((state = 1) = (epoch IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX recipient_due ON recipient (destination, priority, due_at) WHERE state = 0;
+-- The state is in these although it is the same in all: where it is, SQLite need not look into the table
+-- (measured: 0.3 us for a recipient that is counted, without it 7 us).
+CREATE INDEX recipient_due ON recipient (destination, priority, due_at, state) WHERE state = 0;
 CREATE INDEX recipient_report_due ON recipient (due_at) WHERE state = 0 AND priority = 0;
-CREATE INDEX recipient_expiry ON recipient (expires_at) WHERE state = 0;
-CREATE INDEX recipient_in_flight ON recipient (destination) WHERE state = 1;
+CREATE INDEX recipient_expiry ON recipient (expires_at, message_id, ordinal, state) WHERE state = 0;
+CREATE INDEX recipient_in_flight ON recipient (destination, state) WHERE state = 1;
 CREATE INDEX recipient_stopped ON recipient (state) WHERE state IN (2, 3);
 
 -- A destination that has waiting recipients or is failing. failures = 0: it is alive, and due_at is when

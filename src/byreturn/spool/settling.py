@@ -47,8 +47,8 @@ _DROP_CONTENT = SQL["drop_content"]
 Place: TypeAlias = tuple[Instant, QueueId, int]
 
 FIRST_PLACE: Final[Place] = (0, QueueId(0), -1)
-# Recipients past their time that are looked at; some 10 ms. Those at living destinations are among them.
-EXPIRY_STRETCH: Final = 5_000
+# Recipients past their time that are looked at; some 5 ms. Those at living destinations are among them.
+EXPIRY_STRETCH: Final = 2_000
 _NEXT_STRETCH_IN: Final[Duration] = 1 * SECOND
 
 

@@ -88,6 +88,25 @@ class QueueView(Struct, frozen=True):
     counts: Counts
 
 
+class DestinationView(Struct, frozen=True):
+    """A destination for which there is mail, or which was asked for by its name.
+
+    `failures` 0: it answers; then there is no `next_probe_at`. `finding` is that of the last probe, which
+    ended at `found_at`. `waiting` is counted up to 100,000. `took_mail_at` None: not that we remember.
+    """
+
+    name: Destination
+    failures: int
+    failing_since: Instant | None
+    next_probe_at: Instant | None
+    found_at: Instant | None
+    finding: Diagnosis | None
+    waiting: int
+    in_flight: int
+    took_mail_at: Instant | None
+    denied_since: Instant | None
+
+
 class AttemptSeen(Struct, frozen=True):
     """What an attempt found; `event` is its name in the history."""
 
@@ -150,6 +169,23 @@ def entry_from_row(row: Row) -> Entry:
         finding=finding_from_text(finding),
         first_outcome_at=first_outcome_at,
         health=health,
+    )
+
+
+def destination_from_row(name: Destination, row: Row, waiting: int, in_flight: int) -> DestinationView:
+    """Read a row of `destination`."""
+    failures, failing_since, probe_at, found_at, finding, took_mail_at, denied_since = row
+    return DestinationView(
+        name=name,
+        failures=failures or 0,
+        failing_since=failing_since,
+        next_probe_at=probe_at,
+        found_at=found_at,
+        finding=finding_from_text(finding),
+        waiting=waiting,
+        in_flight=in_flight,
+        took_mail_at=took_mail_at,
+        denied_since=denied_since,
     )
 
 

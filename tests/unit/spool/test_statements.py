@@ -183,6 +183,66 @@ def test_a_claim_costs_what_it_books_and_not_what_waits(database, count_steps):
     assert count_steps("probe_now", "d3.example", 5) < 100
 
 
+# One that waits: its message, its priority, when it expires.
+WAITING = """INSERT INTO recipient VALUES (
+    ?, 0, 'a@b', NULL, 'd.example', 0, NULL, ?, 0, 1, NULL, 0, ?, 1, NULL, NULL
+)"""
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("waiting_at", ("d3.example", 100)), ("in_flight_to", ("d3.example",))]
+)
+def test_counting_looks_into_an_index_alone(database, name, values):
+    steps = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {READER_SQL[name]}", values)]
+    assert any("COVERING INDEX" in step for step in steps), steps
+
+
+def test_an_expiry_costs_its_stretch_and_not_what_is_over(database, count_steps):
+    database.executemany(
+        WAITING,
+        ((n, 2, n // 100) for n in range(20_000)),
+    )
+    database.execute("INSERT INTO destination (name, due_at) VALUES ('d.example', 1)")
+    assert count_steps("over_time", 10_000, 100, 10_000, 0, 50) < 3000
+    assert count_steps("over_time_end", 10_000, 100, 10_000, 0, 49) < 1000
+    assert count_steps("next_expiry", 150) < 100
+
+
+def test_a_purge_costs_its_stretch_and_not_what_must_stay(database, count_steps):
+    database.executemany(
+        "INSERT INTO message VALUES (?, '', 1, 1, 1, 1, '7BIT', NULL, NULL, 2, '', '', '', NULL, '', '', 0)",
+        ((n,) for n in range(1, 20_000)),
+    )
+    database.executemany(
+        WAITING,
+        ((n, 2, 9) for n in range(1, 20_000)),
+    )
+    database.executemany(
+        "INSERT INTO content (message_id, size, keep_until) VALUES (?, 1, 1)",
+        ((n,) for n in range(1, 20_000)),
+    )
+    database.executemany(
+        "INSERT INTO owed VALUES (?, 0, 'failed', 1, 1, NULL)", ((n,) for n in range(1, 20_000))
+    )
+    assert count_steps("old_messages", 500, 1 << 60, 50) < 3000
+    assert count_steps("expired_contents", 5, 50, 10) < 2000
+    assert count_steps("oldest_kept", 50, 10) < 2000
+    assert count_steps("kept_octets") < 50
+    assert count_steps("owed_due", 5, 50) < 500
+
+
+def test_reports_for_the_dead_cost_a_claim_a_stretch(database, count_steps):
+    database.executemany(
+        WAITING,
+        ((n, 0, 9) for n in range(20_000)),
+    )
+    database.execute(
+        "INSERT INTO destination (name, due_at, failures, failing_since, probe_at)"
+        " VALUES ('d.example', 1, 1, 1, 1)"
+    )
+    assert count_steps("due_reports", 5, 50) < 2500
+
+
 def test_the_timer_of_reports_costs_what_is_owed_and_not_what_was_sent(database, count_steps):
     database.executemany(
         "INSERT INTO owed VALUES (?, 0, 'failed', 1, 1, ?)",
