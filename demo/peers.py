@@ -22,6 +22,7 @@ import asyncio
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -31,7 +32,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
-Phase: TypeAlias = Literal["connect", "greeting", "ehlo", "mail", "rcpt", "data", "dot"]
+Phase: TypeAlias = Literal["connect", "greeting", "ehlo", "starttls", "mail", "rcpt", "data", "dot"]
 Endpoint: TypeAlias = tuple[str, int]
 
 SILENT: Final = "silent"
@@ -40,13 +41,15 @@ RESET: Final = "reset"
 
 _ORDER: Final[Mapping[str, int]] = {
     phase: number
-    for number, phase in enumerate(("connect", "greeting", "ehlo", "mail", "rcpt", "data", "dot"))
+    for number, phase in enumerate(("connect", "greeting", "ehlo", "starttls", "mail", "rcpt", "data", "dot"))
 }
 _LEDGER_LIMIT: Final = 500_000
 _LINE_LIMIT: Final = 64 * 1024
 _END: Final = b"\r\n.\r\n"
 _PATIENCE: Final = 10.0
 _EARLY_PAUSE: Final = 0.3
+# A fatal alert in the form of TLS 1.2: handshake failure.
+_HANDSHAKE_FAILURE: Final = bytes((21, 3, 3, 0, 2, 2, 40))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class Mood:
     recipients: Mapping[str, str] = field(default_factory=dict)
     # 452 4.5.3 after so many recipients in one transaction.
     too_many_after: int | None = None
-    # "ehlo", "helo", "mail", "rcpt", "data", "dot", "rset" -> reply.
+    # "ehlo", "helo", "starttls", "mail", "rcpt", "data", "dot", "rset" -> reply.
     answers: Mapping[str, str] = field(default_factory=dict)
     # Phase -> what is said unasked, in the same write as that phase's reply.
     extra_replies: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +81,9 @@ class Mood:
     pipelining: bool = True
     eight_bit: bool = True
     dsn: bool = True
+    # "": no STARTTLS. "works": with the peer's certificate. "fails": 220, and an alert as the handshake.
+    # The reply itself is one of `answers`.
+    tls: Literal["", "works", "fails"] = ""
     size: int | None = 50 * 1024 * 1024
     # Takes the message, and closes without a reply, or with a reply that ends in the middle of a line.
     drop_reply_after_dot: bool = False
@@ -108,6 +114,8 @@ class Received:
     parameters: tuple[str, ...] = ()
     recipient_parameters: tuple[tuple[str, ...], ...] = ()
     acknowledged: bool = True
+    # Version of TLS; empty in clear text.
+    tls: str = ""
     connection: int = 0
     at: float = 0.0
 
@@ -157,6 +165,7 @@ class _Wire:
     def __init__(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.number = number
         self.hello = ""
+        self.tls = ""
         self.progress = 0
         self.transaction: _Transaction | None = None
         self._reader = reader
@@ -235,6 +244,13 @@ class _Wire:
             self._output.clear()
             await self._writer.drain()
 
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Do the server's side of a handshake; what was sent too early is lost."""
+        await self.flush()
+        self._buffer.clear()
+        await self._writer.start_tls(context)
+        self.tls = self._writer.get_extra_info("ssl_object").version()
+
     async def stare(self) -> None:
         """Read into nothing until the client has had enough."""
         while await self._reader.read(64 * 1024):
@@ -251,10 +267,20 @@ class _Wire:
 
 
 class MoodyPeer:
-    """An SMTP server that does what its mood says; a context manager."""
+    """An SMTP server that does what its mood says; a context manager.
 
-    def __init__(self, address: str = "127.0.0.1", port: int = 0, mood: Mood = FRIENDLY) -> None:
+    `tls` has the certificate for a mood in which TLS works.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        mood: Mood = FRIENDLY,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.mood = mood
+        self._tls = tls
         self.endpoint: Endpoint = (address, port)
         self.hostname = "peer.example"
         self._changed = threading.Condition()
@@ -404,6 +430,8 @@ class MoodyPeer:
             match verb.upper():
                 case "EHLO" | "HELO":
                     await self._hello(wire, verb.lower(), rest)
+                case "STARTTLS" if self.mood.tls:
+                    await self._starttls(wire)
                 case "MAIL":
                     await self._mail(wire, rest)
                 case "RCPT":
@@ -443,8 +471,30 @@ class MoodyPeer:
             lines += ["PIPELINING"] * mood.pipelining
             lines += [] if mood.size is None else [f"SIZE {mood.size}"]
             lines += ["8BITMIME"] * mood.eight_bit + ["DSN"] * mood.dsn + ["ENHANCEDSTATUSCODES"]
+            lines += ["STARTTLS"] * (bool(mood.tls) and not wire.tls)
         text = "".join(f"250-{line}\r\n" for line in lines[:-1]) + f"250 {lines[-1]}"
         await self._reply(wire, "ehlo", mood.answers.get(verb, text))
+
+    async def _starttls(self, wire: _Wire) -> None:
+        mood = self.mood
+        text = mood.answers.get("starttls", "220 2.0.0 Ready to start TLS")
+        await self._reply(wire, "starttls", text)
+        if not text.startswith("220"):
+            return
+        if mood.silent_after == "starttls":
+            raise _Silence
+        if mood.tls == "fails":
+            # Not before the client has begun: it would be an answer too many.
+            await wire.more()
+            await wire.send(_HANDSHAKE_FAILURE, 0)
+            raise _HangUp
+        assert self._tls is not None, "TLS without a certificate"
+        try:
+            await wire.start_tls(self._tls)
+        except (OSError, EOFError) as error:
+            self._note(wire.number, "-", f"no handshake: {error}")
+            raise _HangUp from None
+        self._note(wire.number, "-", f"secured: {wire.tls}")
 
     async def _mail(self, wire: _Wire, rest: str) -> None:
         path, parameters = _path(rest)
@@ -522,6 +572,7 @@ class MoodyPeer:
             parameters=transaction.parameters,
             recipient_parameters=tuple(transaction.recipient_parameters),
             acknowledged=not is_silent,
+            tls=wire.tls,
             connection=wire.number,
             at=time.perf_counter(),
         )

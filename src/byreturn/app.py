@@ -155,7 +155,7 @@ class _Server:
             spool=self._spool,
             epoch=self._spool.epoch,
             resolver=self._resolver,
-            dialer=SocketDialer(self._loop),
+            dialer=SocketDialer(self._loop, config.delivery.tls_roots),
             directory=directory,
             mailboxes=MaildirStore(
                 root, self._store_worker, self._clock, directory.has_mailbox, config.hostname
@@ -344,6 +344,7 @@ def _house_settings(config: Config) -> HouseSettings:
                 connect=times.connect,
                 greeting=times.greeting,
                 hello=times.hello,
+                tls=times.tls,
                 mail=times.mail,
                 rcpt=times.rcpt,
                 data=times.data,

@@ -45,6 +45,7 @@ from byreturn.protocol import (
     HangingUp,
     Hello,
     Mail,
+    NoTls,
     Question,
     Rcpt,
     Ready,
@@ -53,6 +54,7 @@ from byreturn.protocol import (
     SendContent,
     ServerSession,
     SessionLimits,
+    StartTls,
     Transaction,
     TransactionOver,
     TransactionRefused,
@@ -347,8 +349,8 @@ class ServerLine:
 class ClientLine:
     """A ClientSession without IO, and a host that does what the transcript says."""
 
-    def __init__(self, hello: str = "mail.here.example") -> None:
-        self.session = ClientSession(hello)
+    def __init__(self, *, asks_tls: bool = False, needs_tls: bool = False) -> None:
+        self.session = ClientSession("mail.here.example", asks_tls=asks_tls, needs_tls=needs_tls)
         self.events: deque[str] = deque()
         self._mail: dict[str, str] = {}
         self._reverse_path: ReversePath | None = None
@@ -373,7 +375,7 @@ class ClientLine:
         return self.events.popleft() if self.events else None
 
     def decide(self, words: str) -> None:
-        """Do what the transcript says: `from <..>`, `to <..>`, `begin`, `content ..`, `end`, `quit`."""
+        """Do what it says: `from <..>`, `to <..>`, `begin`, `content ..`, `end`, `secured`, `quit`."""
         what, _, rest = words.partition(" ")
         match what:
             case "from":
@@ -401,6 +403,8 @@ class ClientLine:
                 self.session.content(raw(rest))
             case "end":
                 self.session.end_content()
+            case "secured":
+                self.session.secured()
             case "quit":
                 self.session.quit()
             case _:
@@ -423,6 +427,10 @@ class ClientLine:
                 return f"ready {self._offers()}".rstrip()
             case Unwelcome(phase=phase, reply=said):
                 return f"unwelcome {phase}: {said}"
+            case StartTls():
+                return "start TLS"
+            case NoTls(reply=said):
+                return "no TLS" if said is None else f"no TLS: {said}"
             case RecipientAnswered(index=index, reply=said):
                 return f"recipient {index}: {said}"
             case TransactionRefused(phase=phase, reply=said):
@@ -445,6 +453,7 @@ class ClientLine:
             "PIPELINING" if offers.pipelining else "",
             "8BITMIME" if offers.eight_bit else "",
             "DSN" if offers.dsn else "",
+            "STARTTLS" if offers.starttls else "",
             size,
         )
         return " ".join(filter(None, words))
@@ -590,6 +599,13 @@ def play_server(transcript: Transcript, line: Line, cutting: Cutting = whole) ->
 def play_client(transcript: Transcript, line: Line, cutting: Cutting = whole) -> None:
     """Be the server of a client's transcript."""
     _Player(transcript, line, cutting, us="S").play(transcript.marks)
+
+
+def client_line(transcript: Transcript) -> ClientLine:
+    """A session that wants what a transcript says: `L: asks-tls`, `L: needs-tls`."""
+    words = {word for mark in transcript.marks if mark.mark == "L:" for word in mark.text.split()}
+    assert words <= {"asks-tls", "needs-tls"}, words
+    return ClientLine(asks_tls=bool(words), needs_tls="needs-tls" in words)
 
 
 def server_line(transcript: Transcript) -> ServerLine:

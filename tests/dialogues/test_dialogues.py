@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 from tests.dialogues.runner import (
     CUTTINGS,
-    ClientLine,
     SocketLine,
+    client_line,
     play_client,
     play_server,
     server_line,
@@ -33,7 +33,7 @@ def test_server(transcript, cutting):
 @pytest.mark.parametrize("cutting", CUTTINGS, ids=name)
 @pytest.mark.parametrize("transcript", CLIENT, ids=name)
 def test_client(transcript, cutting):
-    play_client(transcript, ClientLine(), cutting)
+    play_client(transcript, client_line(transcript), cutting)
 
 
 def serve(wire, line):

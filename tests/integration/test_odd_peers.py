@@ -2,8 +2,8 @@
 
 Each test is about one thing that a peer does, and what must become of the recipients: delivered, refused
 with the peer's words, or tried again; never a guess. Where it is done in many ways, each way is a peer of its
-own in a `Town` that one server serves. Waits are bounded; nothing is judged by speed. (R8, STARTTLS, has its
-place where STARTTLS is.)
+own in a `Town` that one server serves. Waits are bounded; nothing is judged by speed. (R8, STARTTLS, is in
+test_tls.py.)
 """
 
 from __future__ import annotations

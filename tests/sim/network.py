@@ -2,6 +2,9 @@
 
 Every octet travels by the clock, in order; a connection that dies is seen by the other side after the same
 latency. Nothing here knows SMTP.
+
+TLS is a mark on every octet: who has it hears only what bears the mark, and clear text breaks it. Whether a
+handshake succeeds is for the side that was dialled to say, with `take_tls`.
 """
 
 from __future__ import annotations
@@ -11,7 +14,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from byreturn.mail import Duration
-from byreturn.ports import Clock, DialFailed, Endpoint, Stream, StreamUser
+from byreturn.ports import (
+    Clock,
+    DialFailed,
+    Endpoint,
+    Stream,
+    StreamUser,
+    TlsFacts,
+    TlsFailed,
+    TlsSettings,
+)
 
 LATENCY: Duration = 5
 
@@ -22,6 +34,15 @@ class HostState(Enum):
     UP = "up"
     REFUSING = "refusing"
     BLACK_HOLE = "black hole"
+
+
+class Handshake(Enum):
+    """What a handshake meets."""
+
+    WORKS = "works"
+    WORKS_FOR_A_STRANGER = "works, and the certificate is nobody's"
+    FAILS = "fails"
+    NEVER_ENDS = "never ends"
 
 
 class SimStream:
@@ -36,8 +57,11 @@ class SimStream:
         self._is_lingering = False
         self._is_paused = False
         self._held: list[bytes] = []
+        self._handshake: Handshake | None = None
+        self._awaits: Callable[[TlsFacts | TlsFailed], None] | None = None
         self.local = local
         self.peer = peer
+        self.tls: TlsFacts | None = None
 
     def join(self, other: SimStream) -> None:
         """Connect two ends."""
@@ -52,12 +76,22 @@ class SimStream:
             return True
         for at in range(0, len(data), self._piece):
             piece = data[at : at + self._piece]
-            self._clock.call_later(LATENCY, lambda piece=piece: other.deliver(piece))  # type: ignore[misc]
+            self._send(other, piece)
         return True
 
-    def deliver(self, data: bytes) -> None:
+    def _send(self, other: SimStream, piece: bytes) -> None:
+        in_tls = self.tls is not None
+        self._clock.call_later(LATENCY, lambda: other.deliver(piece, in_tls=in_tls))
+
+    def deliver(self, data: bytes, *, in_tls: bool) -> None:
         """Octets have arrived here."""
         if not self._is_open or self._is_lingering:
+            return
+        if self._awaits is not None:
+            self._told_of_tls(TlsFailed("clear text in the handshake"))
+            return
+        if in_tls != (self.tls is not None or self._handshake is not None):
+            self.abort()
             return
         if self._is_paused:
             self._held.append(data)
@@ -70,7 +104,52 @@ class SimStream:
     def resume(self) -> None:
         self._is_paused = False
         while self._held and not self._is_paused and self._is_open:
-            self.deliver(self._held.pop(0))
+            self.deliver(self._held.pop(0), in_tls=self.tls is not None)
+
+    # --- TLS ------------------------------------------------------------------------------------------
+
+    def take_tls(self, handshake: Handshake) -> None:
+        """What a handshake of the other side will meet here."""
+        self._handshake = handshake
+
+    def start_tls(self, settings: TlsSettings, done: Callable[[TlsFacts | TlsFailed], None]) -> None:
+        assert self.tls is None
+        assert self._awaits is None
+        self._awaits = done
+        self._clock.call_later(2 * LATENCY, lambda: self._shake_hands(settings))
+
+    def _shake_hands(self, settings: TlsSettings) -> None:
+        other = self._other
+        if self._awaits is None or other is None or not other.is_open:
+            return
+        match other.meet(settings):
+            case Handshake.WORKS:
+                facts = TlsFacts("TLSv1.3", "SIMULATED", settings.verify)
+                self.tls = other.tls = facts
+                self._told_of_tls(facts)
+            case Handshake.FAILS:
+                self._told_of_tls(TlsFailed("handshake failure"))
+            case Handshake.NEVER_ENDS:
+                pass
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    def meet(self, settings: TlsSettings) -> Handshake:
+        """What the other side's handshake meets here."""
+        if self._handshake is None:
+            return Handshake.FAILS
+        if self._handshake is Handshake.WORKS_FOR_A_STRANGER:
+            return Handshake.FAILS if settings.verify else Handshake.WORKS
+        return self._handshake
+
+    def _told_of_tls(self, result: TlsFacts | TlsFailed) -> None:
+        done, self._awaits = self._awaits, None
+        if done is not None and self._is_open:
+            done(result)
+
+    # --- The end --------------------------------------------------------------------------------------
 
     def close(self) -> None:
         self._end("")
@@ -86,6 +165,7 @@ class SimStream:
         if not self._is_open:
             return
         self._is_open = False
+        self._awaits = None
         other = self._other
         if other is not None:
             self._clock.call_later(LATENCY, lambda: other.lose(why))
@@ -95,6 +175,7 @@ class SimStream:
         """The other end has gone."""
         if self._is_open:
             self._is_open = False
+            self._awaits = None
             self._told(why)
 
     def break_off(self) -> None:
@@ -112,7 +193,7 @@ class SimStream:
 class Host:
     """A host: whether it can be reached, and who answers there."""
 
-    answer: Callable[[Stream], None]
+    answer: Callable[[SimStream], None]
     state: HostState = HostState.UP
 
 

@@ -10,8 +10,10 @@ import re
 from dataclasses import dataclass, field
 from random import Random  # noqa: TID251 - the seed of the world
 
+from tests.sim.network import Handshake, SimStream
+
 from byreturn.mail import Instant
-from byreturn.ports import Clock, Stream
+from byreturn.ports import Clock
 
 _MARK = re.compile(rb"^X-Sim: (\S+)\r\n", re.MULTILINE)
 
@@ -32,6 +34,9 @@ class Mood:
     reply_to_end: str = ""
     loses_reply: float = 0.0
     keeps_lost: bool = True
+    # What STARTTLS is answered; empty: it is not offered. "inject": 220, and clear text behind it.
+    starttls: str = ""
+    handshake: Handshake = Handshake.WORKS
 
 
 @dataclass
@@ -42,6 +47,7 @@ class Copy:
     recipient: str
     at: Instant
     was_answered: bool
+    in_tls: bool = False
 
 
 @dataclass
@@ -56,13 +62,13 @@ class SimPeer:
     refused_at: dict[str, list[Instant]] = field(default_factory=dict)
     greylisted: set[tuple[str, str]] = field(default_factory=set)
 
-    def answer(self, stream: Stream) -> None:
+    def answer(self, stream: SimStream) -> None:
         """Take a connection."""
         _PeerSession(self, stream)
 
 
 class _PeerSession:
-    def __init__(self, peer: SimPeer, stream: Stream) -> None:
+    def __init__(self, peer: SimPeer, stream: SimStream) -> None:
         self._peer = peer
         self._mood = peer.mood
         self._stream = stream
@@ -124,9 +130,13 @@ class _PeerSession:
                 offers.append("250-8BITMIME")
             if mood.dsn:
                 offers.append("250-DSN")
+            if mood.starttls and self._stream.tls is None:
+                offers.append("250-STARTTLS")
             self._say("\n".join([*offers, "250 HELP"]), "ehlo")
         elif verb == "HELO":
             self._say("250 peer", "ehlo")
+        elif line == "STARTTLS":
+            self._starttls()
         elif verb == "MAIL":
             self._recipients = []
             self._sender = line
@@ -147,6 +157,15 @@ class _PeerSession:
             self._stream.close()
         else:
             self._say("500 5.5.1 what", "other")
+
+    def _starttls(self) -> None:
+        mood = self._mood
+        if mood.starttls.startswith("220") or mood.starttls == "inject":
+            self._stream.take_tls(mood.handshake)
+        if mood.starttls == "inject":
+            self._say("220 2.0.0 go\n250-peer\n250 DSN", "starttls")
+        else:
+            self._say(mood.starttls, "starttls")
 
     def _rcpt(self, line: str) -> str:
         address = line[line.index("<") + 1 : line.index(">")]
@@ -175,7 +194,8 @@ class _PeerSession:
         is_lost = peer.random.random() < mood.loses_reply or mood.silent_after == "dot?"
         if not is_lost or mood.keeps_lost:
             for recipient in self._recipients:
-                peer.ledger.append(Copy(mark, recipient, peer.clock.now(), not is_lost))
+                in_tls = self._stream.tls is not None
+                peer.ledger.append(Copy(mark, recipient, peer.clock.now(), not is_lost, in_tls))
         self._recipients = []
         if is_lost:
             self._is_silent = True

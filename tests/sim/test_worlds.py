@@ -12,7 +12,8 @@ from tests.sim.__main__ import run
 import byreturn.service.attempt
 import byreturn.spool.owing
 import byreturn.spool.settling
-from byreturn.policy import Fate, Refused, Relayed
+from byreturn.mail import Cause
+from byreturn.policy import Fate, Refused, Relayed, TlsLevel
 from byreturn.service.attempt import Attempt
 from byreturn.spool import SpoolRefused
 from byreturn.spool.statements import SQL
@@ -33,6 +34,7 @@ def test_the_worlds_are_eventful() -> None:
     for event in (
         "CRASH before", "CRASH after", "Refused", "PutOff", "Uncertain", "RanOutOfTime", "reported",
         "expired", "destination_failing", "destination_recovered", "undeliverable_report",
+        "tls_failed", "tls-failed", "over TLSv1.3",
     ):  # fmt: skip
         assert event in everything, event
 
@@ -85,9 +87,33 @@ def _fourth_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def _required_is_only_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TlsLevel, "is_needed", property(lambda level: False))
+
+
+def _required_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        TlsLevel, "goes_on_in_clear_text", lambda level, finding: finding.cause is Cause.TLS_FAILED
+    )
+
+
+def _certificates_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TlsLevel, "checks_certificate", property(lambda level: False))
+
+
+def _no_tls_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Attempt, "_exhausted", lambda attempt: attempt._conclude((attempt._findings + attempt._refusals)[-1])
+    )
+
+
 @pytest.mark.parametrize(
     "plant",
     [
+        _required_is_only_asked_for,
+        _required_falls_back,
+        _certificates_are_not_looked_at,
+        _no_tls_is_final,
         _refusals_wait_for_the_end,
         _report_not_marked,
         _lost_reply_counts_as_delivered,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 from random import Random  # noqa: TID251 - the seed of the world
 from typing import Any
@@ -20,7 +21,7 @@ from tests.sim.client import Promise, SimClient
 from tests.sim.clock import START, VirtualClock
 from tests.sim.local import SimMailboxes
 from tests.sim.names import Zones
-from tests.sim.network import Host, HostState, SimNetwork
+from tests.sim.network import Handshake, Host, HostState, SimNetwork
 from tests.sim.peers import Mood, SimPeer
 from tests.sim.process import Process
 from tests.sim.recording import Record
@@ -37,7 +38,7 @@ from byreturn.mail import (
     QueueId,
     iso_date,
 )
-from byreturn.policy import Expired, State, Terms, TermsTable
+from byreturn.policy import Expired, State, Terms, TermsTable, TlsLevel
 from byreturn.ports import Clock, Endpoint, NewMessage, Opened, OwedReport, Settling
 from byreturn.service import (
     HouseSettings,
@@ -69,6 +70,21 @@ _MOODS: dict[str, Mood] = {
     "mute-data": Mood(silent_after="data"),
     "quitter": Mood(close_after="rcpt"),
 }
+# Beside the moods, and drawn apart, so that a seed's world is the same one with TLS in it.
+_TLS_MOODS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "works": {"starttls": "220 2.0.0 go"},
+    "nobody's": {"starttls": "220 2.0.0 go", "handshake": Handshake.WORKS_FOR_A_STRANGER},
+    "fails": {"starttls": "220 2.0.0 go", "handshake": Handshake.FAILS},
+    "never-ends": {"starttls": "220 2.0.0 go", "handshake": Handshake.NEVER_ENDS},
+    "not-now": {"starttls": "454 4.7.0 TLS not available"},
+    "never": {"starttls": "554 5.7.3 no TLS today"},
+    "leaves": {"starttls": "421 4.7.0 no TLS, and no mail either", "close_after": "starttls"},
+    "hangs-up": {"starttls": "220 2.0.0 go", "close_after": "starttls"},
+    "injected": {"starttls": "inject"},
+}
+# In turns, so that a few worlds see all of them.
+_TLS_LEVELS = (*TlsLevel, TlsLevel.OPPORTUNISTIC, TlsLevel.OPPORTUNISTIC)
 _PERMANENT = frozenset({"policy", "strict"})
 _LOCAL_PARTS = ("info", "sales", "office", "unknown", "unknown.too", "full")
 
@@ -79,6 +95,8 @@ class Simulation:
     def __init__(self, seed: int, make_spool: SpoolMaker, *, messages: int = 15, crashes: int = 3) -> None:
         self.seed = seed
         self.random = Random(seed)
+        self._tls_random = Random(f"TLS in world {seed}")
+        self.tls = _TLS_LEVELS[seed % len(_TLS_LEVELS)]
         self.clock = VirtualClock(START)
         self.story: list[str] = []
         self.records: list[Record] = []
@@ -105,7 +123,7 @@ class Simulation:
             reception=ReceptionSettings("mail.here.example", (ip_network("127.0.0.0/8"),)),
             routes=RouteSettings("mail.here.example", PORT, (ip_network("127.0.0.0/8"),)),
             relay=RelaySettings("mail.here.example"),
-            terms=TermsTable(Terms(connections=self.random.choice((1, 3, 20)))),
+            terms=TermsTable(Terms(connections=self.random.choice((1, 3, 20)), tls=self.tls)),
             report=ReportSettings("mail.here.example", Mailbox("postmaster", "here.example")),
         )
         self.process: Process | None = None
@@ -124,7 +142,8 @@ class Simulation:
             domain, host = f"d{number}.example", f"mx{number}.example"
             address = f"127.0.1.{number + 1}"
             mood = random.choice(sorted(_MOODS))
-            peer = SimPeer(host, self.clock, random, _MOODS[mood])
+            tls_mood = self._tls_random.choice((*_TLS_MOODS, "works", "works", "nobody's", "nobody's"))
+            peer = SimPeer(host, self.clock, random, replace(_MOODS[mood], **_TLS_MOODS[tls_mood]))
             self.peers[domain] = peer
             self.moods[domain] = mood
             records = [(10, host)]

@@ -88,6 +88,7 @@ _AS_FOR_EVERYBODY: Final = {
     "recipients_per_transaction": ("delivery", "recipients_per_transaction"),
     "source_address": ("delivery", "source_address"),
     "hello": ("delivery", "hello"),
+    "tls": ("delivery", "tls"),
     "after_4yz": ("retry", "after_4yz"),
     "intervals": ("retry", "intervals"),
     "probe_limit": ("retry", "probe_limit"),
@@ -97,6 +98,7 @@ _FOLLOWING: Final[dict[tuple[str, str], Callable[[Any, _Facts], object]]] = {
     ("", "hostname"): lambda value, facts: value or facts.hostname,
     ("", "data"): lambda value, facts: facts.folder / value,
     ("delivery", "hello"): lambda value, facts: value or facts.hostname,
+    ("delivery", "tls_roots"): lambda value, facts: facts.folder / value if value else None,
     ("route", "hosts"): _with_ports,
     ("report", "postmaster"): lambda value, facts: value or Mailbox("postmaster", facts.first_domain),
 }

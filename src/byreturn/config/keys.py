@@ -27,10 +27,12 @@ from byreturn.config.names import (
     Label,
     LocalPart,
     Pattern,
+    PemFile,
 )
 from byreturn.config.rates import MessageRate, OctetRate
 from byreturn.config.values import AllOr, Choice, Flag, Kind, ListOf, Octets, Span, Whole
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND
+from byreturn.policy import TlsLevel
 
 
 class Key(Struct, frozen=True):
@@ -164,6 +166,12 @@ SECTIONS: Final = (
             "The address to connect from.", otherwise="the system's choice"),
         Key("hello", DomainName(), None, '"out.example.org"',
             "The name given in EHLO.", otherwise="the hostname"),
+        Key("tls", Choice(tuple(TlsLevel)), '"opportunistic"', '"required"',
+            "How mail is encrypted: not at all; where the host offers it; never in clear text; or with a "
+            "certificate besides that is valid and the host's own. What cannot be sent so waits."),
+        Key("tls_roots", PemFile(), None, '"roots.pem"',
+            "A file of certificates in PEM that are believed besides the system's; for `verified`.",
+            otherwise="the system's alone"),
         Key("active_recipients", Whole(100, 1_000_000), "10000", "50000",
             "Recipients in memory for delivery at once; the rest of the queue stays on the disk."),
         Key("destination_quota", Whole(1, 1_000_000), "1000", "5000",
@@ -188,6 +196,7 @@ SECTIONS: Final = (
         Key("connect", _TIMEOUT, '"30s"', '"1m"', "For the connection."),
         Key("greeting", _TIMEOUT, '"5m"', '"1m"', "For the first reply."),
         Key("hello", _TIMEOUT, '"5m"', '"1m"', "For the reply to EHLO."),
+        Key("tls", _TIMEOUT, '"1m"', '"30s"', "For the reply to STARTTLS, and again for the handshake."),
         Key("mail", _TIMEOUT, '"5m"', '"1m"', "For the reply to MAIL FROM."),
         Key("rcpt", _TIMEOUT, '"5m"', '"1m"', "For the reply to RCPT TO."),
         Key("data", _TIMEOUT, '"2m"', '"1m"', "For the reply to DATA."),
@@ -238,6 +247,8 @@ SECTIONS: Final = (
             "The address to connect from.", otherwise="as in [delivery]"),
         Key("hello", DomainName(), None, '"bulk.example.org"',
             "The name given in EHLO.", otherwise="as in [delivery]"),
+        Key("tls", Choice(tuple(TlsLevel)), None, '"verified"',
+            "How its mail is encrypted.", otherwise="as in [delivery]"),
     ), is_repeated=True),
     Section("retry", "When we try again.", (
         Key("preset", Choice(("default", "imc")), '"default"', '"imc"',

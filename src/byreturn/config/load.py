@@ -1,6 +1,6 @@
 """Read a configuration file: all of it is good, or every error is told and nothing is used.
 
-    octets -> UTF-8 -> TOML -> table of keys -> rules between keys -> derived values -> Config
+    octets -> UTF-8 -> TOML -> table of keys -> rules between keys -> derived values -> files -> Config
 
 The first three steps can only tell their first error, because what follows it has no meaning; the others
 tell everything at once. Errors are facts: nothing here raises for what a file may hold.
@@ -18,6 +18,7 @@ from typing import Final
 from byreturn.config.check import check
 from byreturn.config.derive import derive
 from byreturn.config.errors import NOTHING_STARTED, Complaints, ConfigError, quoted
+from byreturn.config.files import check_files
 from byreturn.config.lines import Lines
 from byreturn.config.model import Config, build
 from byreturn.config.rules import check_rules
@@ -46,11 +47,17 @@ def load(path: Path, *, machine_hostname: str) -> Config | list[ConfigError]:
         line = data.count(b"\n", 0, error.start) + 1
         what = f"not UTF-8: octet 0x{data[error.start]:02X} at position {error.start}"
         return [_whole_file(path, line, what, "Save the file as UTF-8.")]
-    return load_text(text, path, machine_hostname=machine_hostname)
+    return _read(text, path, machine_hostname, looks_at_files=True)
 
 
 def load_text(text: str, path: Path, *, machine_hostname: str) -> Config | list[ConfigError]:
-    """Read a configuration that stands, or would stand, in a file at `path`."""
+    """Read a configuration that would stand in a file at `path`; the files it names may be elsewhere."""
+    return _read(text, path, machine_hostname, looks_at_files=False)
+
+
+def _read(
+    text: str, path: Path, machine_hostname: str, *, looks_at_files: bool
+) -> Config | list[ConfigError]:
     try:
         document = tomllib.loads(text)
     except RecursionError:
@@ -67,7 +74,10 @@ def load_text(text: str, path: Path, *, machine_hostname: str) -> Config | list[
     errors = complaints.all()
     if errors:
         return errors
-    return build(derive(blocks, folder=path.absolute().parent, machine_hostname=machine_hostname), path)
+    blocks = derive(blocks, folder=path.absolute().parent, machine_hostname=machine_hostname)
+    if looks_at_files:
+        check_files(blocks, complaints)
+    return complaints.all() or build(blocks, path)
 
 
 def _unreadable(path: Path, error: OSError) -> ConfigError:

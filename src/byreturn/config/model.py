@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from byreturn.config.check import Block, blocks_of
 from byreturn.mail import Duration, Mailbox
-from byreturn.policy import IpNetwork, RetrySchedule, StaticRoute, Terms
+from byreturn.policy import IpNetwork, RetrySchedule, StaticRoute, Terms, TlsLevel
 from byreturn.ports import Endpoint
 
 
@@ -72,6 +72,7 @@ class TimeoutsConfig(Struct, frozen=True, kw_only=True):
     connect: Duration
     greeting: Duration
     hello: Duration
+    tls: Duration
     mail: Duration
     rcpt: Duration
     data: Duration
@@ -81,12 +82,14 @@ class TimeoutsConfig(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryConfig(Struct, frozen=True, kw_only=True):
-    """How we speak to other hosts. No `source_address`: the system chooses."""
+    """How we speak to other hosts. No `source_address`: the system chooses. No `tls_roots`: only its own."""
 
     port: int
     allow_private: tuple[IpNetwork, ...]
     source_address: str | None
     hello: str
+    tls: TlsLevel
+    tls_roots: Path | None
     active_recipients: int
     destination_quota: int
     connections: int
@@ -177,6 +180,7 @@ class Config(Struct, frozen=True, kw_only=True):
             recipients=delivery.recipients_per_transaction,
             source_address=delivery.source_address or "",
             hello=delivery.hello,
+            tls=delivery.tls,
             schedule=self.retry,
         )
 
@@ -200,7 +204,7 @@ def build(blocks: Sequence[Block], file: Path) -> Config:
         relay=RelayConfig(**only("relay")),
         domains=tuple(_domain(fields) for fields in every("domain")),
         dns=DnsConfig(**only("dns")),
-        delivery=DeliveryConfig(**only("delivery"), timeouts=TimeoutsConfig(**only("delivery.timeouts"))),
+        delivery=_delivery(only("delivery"), TimeoutsConfig(**only("delivery.timeouts"))),
         routes=tuple(StaticRoute(fields["domain"], fields["hosts"]) for fields in every("route")),
         destinations=tuple(_rule(fields, schedule) for fields in every("destination")),
         retry=schedule,
@@ -228,8 +232,14 @@ def _rule(fields: dict[str, Any], schedule: RetrySchedule) -> Terms:
         recipients=fields.pop("recipients_per_transaction"),
         source_address=fields.pop("source_address") or "",
         schedule=replace(schedule, **waits),
+        tls=TlsLevel(fields.pop("tls")),
         **fields,
     )
+
+
+def _delivery(fields: dict[str, Any], timeouts: TimeoutsConfig) -> DeliveryConfig:
+    level = TlsLevel(fields.pop("tls"))
+    return DeliveryConfig(**fields, tls=level, timeouts=timeouts)
 
 
 def _domain(fields: dict[str, Any]) -> DomainConfig:

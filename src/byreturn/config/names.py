@@ -157,6 +157,16 @@ class Delimiter(Struct, frozen=True):
         return quoted(value)
 
 
+def _path(value: object, noun: str, remedy: str) -> str | Bad:
+    if not isinstance(value, str):
+        return not_a(noun, value, remedy)
+    if not value or "\0" in value:
+        return bad("not a path", remedy)
+    if value.startswith(("~", "$")):
+        return bad("~ and $ are not replaced in it", remedy)
+    return value
+
+
 class Folder(Struct, frozen=True):
     """A folder, relative to the folder of the configuration file."""
 
@@ -167,14 +177,24 @@ class Folder(Struct, frozen=True):
 
     def read(self, value: object) -> str | Bad:
         """Read a folder's path as text."""
-        remedy = 'Write a path such as "byreturn-data" or "/var/lib/byreturn".'
-        if not isinstance(value, str):
-            return not_a("a folder", value, remedy)
-        if not value or "\0" in value:
-            return bad("not a path", remedy)
-        if value.startswith(("~", "$")):
-            return bad("~ and $ are not replaced in it", remedy)
-        return value
+        return _path(value, "a folder", 'Write a path such as "byreturn-data" or "/var/lib/byreturn".')
+
+    def write(self, value: object) -> str:
+        """Write a path."""
+        return quoted(str(value))
+
+
+class PemFile(Struct, frozen=True):
+    """A file of certificates, relative to the folder of the configuration file."""
+
+    @property
+    def words(self) -> str:
+        """The kind in words."""
+        return "file of certificates in PEM"
+
+    def read(self, value: object) -> str | Bad:
+        """Read a file's path as text; what is in the file is looked at later."""
+        return _path(value, "a file", 'Write a path such as "roots.pem" or "/etc/byreturn/roots.pem".')
 
     def write(self, value: object) -> str:
         """Write a path."""

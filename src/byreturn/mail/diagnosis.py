@@ -26,6 +26,7 @@ class Phase(StrEnum):
     CONNECT = "connect"
     GREETING = "greeting"
     HELLO = "EHLO"
+    TLS = "STARTTLS"
     MAIL = "MAIL FROM"
     RCPT = "RCPT TO"
     DATA = "DATA"
@@ -59,6 +60,8 @@ class Cause(StrEnum):
     SILENT = "silent"
     LOST_CONNECTION = "lost-connection"
     BROKEN_DIALOGUE = "broken-dialogue"
+    TLS_NOT_OFFERED = "tls-not-offered"
+    TLS_FAILED = "tls-failed"
     TOO_LARGE = "too-large"
     NEEDS_8BIT = "needs-8bit"
     NO_SUCH_MAILBOX = "no-such-mailbox"
@@ -85,6 +88,8 @@ _SUBJECT_AND_DETAIL: Final = {
     Cause.SILENT: (4, 1),
     Cause.LOST_CONNECTION: (4, 2),
     Cause.BROKEN_DIALOGUE: (5, 0),
+    Cause.TLS_NOT_OFFERED: (7, 4),
+    Cause.TLS_FAILED: (7, 5),
     Cause.TOO_LARGE: (3, 4),
     Cause.NEEDS_8BIT: (6, 3),
     Cause.NO_SUCH_MAILBOX: (1, 1),
@@ -96,13 +101,17 @@ _SUBJECT_AND_DETAIL: Final = {
 }
 
 
-class PeerSaid(Struct, frozen=True, tag="peer"):
-    """A peer's reply, verbatim, from `host` at `address`, in answer to `phase`."""
+class PeerSaid(Struct, frozen=True, tag="peer", omit_defaults=True):
+    """A peer's reply, verbatim, from `host` at `address`, in answer to `phase`.
+
+    `tls`: version and cipher of the session it came over; empty in clear text.
+    """
 
     reply: Reply
     host: str
     address: str
     phase: Phase
+    tls: str = ""
 
     def status(self, klass: StatusClass) -> EnhancedStatus:
         """The peer's own status if it is of the class asked for, else `klass.0.0`."""
@@ -110,7 +119,8 @@ class PeerSaid(Struct, frozen=True, tag="peer"):
         return status if status.klass == klass else EnhancedStatus(klass, 0, 0)
 
     def __str__(self) -> str:
-        return f"{self.host} [{self.address}] in answer to {self.phase}: {self.reply}"
+        over = f" over {self.tls}" if self.tls else ""
+        return f"{self.host} [{self.address}]{over} in answer to {self.phase}: {self.reply}"
 
 
 class WeFound(Struct, frozen=True, tag="we"):

@@ -63,6 +63,7 @@ from byreturn.policy.routing import (
     order_mx,
 )
 from byreturn.policy.terms import HOSTS_PREFIX, Terms, TermsTable
+from byreturn.policy.tls import TlsLevel, tls_denied
 from byreturn.policy.window import Window
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "Terms",
     "TermsTable",
     "Testimony",
+    "TlsLevel",
     "Topic",
     "Unbooked",
     "Uncertain",
@@ -138,5 +140,6 @@ __all__ = [
     "order_mx",
     "owed_for",
     "report_due_at",
+    "tls_denied",
     "wants_delay_notice",
 ]

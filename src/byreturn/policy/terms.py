@@ -19,6 +19,7 @@ from byreturn.mail import Destination
 from byreturn.policy.patterns import PatternTable
 from byreturn.policy.rate import Rate
 from byreturn.policy.retry import RetrySchedule
+from byreturn.policy.tls import TlsLevel
 
 HOSTS_PREFIX = "mx:"
 
@@ -38,6 +39,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     octet_rate: Rate | None = None
     source_address: str = ""
     hello: str = ""
+    tls: TlsLevel = TlsLevel.OPPORTUNISTIC
     schedule: RetrySchedule = RetrySchedule()
 
 

@@ -29,6 +29,9 @@ from byreturn.ports.network import (
     Resolver,
     Stream,
     StreamUser,
+    TlsFacts,
+    TlsFailed,
+    TlsSettings,
     Verdict,
 )
 from byreturn.ports.spool import (
@@ -104,6 +107,9 @@ __all__ = [
     "Stream",
     "StreamUser",
     "Timer",
+    "TlsFacts",
+    "TlsFailed",
+    "TlsSettings",
     "Verdict",
     "Whereabouts",
     "Worker",

@@ -55,6 +55,10 @@ class Journal(Protocol):
         """The DNS is believed again; so many destinations were held, and are tried at once."""
         ...
 
+    def tls_failed(self, finding: Diagnosis) -> None:
+        """TLS with a host failed, and need not be: its mail goes there in clear text."""
+        ...
+
     def expired(self, count: int) -> None:
         """Recipients ran out of time."""
         ...

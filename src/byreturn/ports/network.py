@@ -26,6 +26,33 @@ class Endpoint(Struct, frozen=True, order=True):
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
+class TlsSettings(Struct, frozen=True):
+    """What a client asks of TLS. `host`: the name, or the address, that we meant to reach.
+
+    `verify`: the certificate must be valid and be that host's; otherwise any will do.
+    """
+
+    host: str
+    verify: bool
+
+
+class TlsFacts(Struct, frozen=True):
+    """The TLS that a stream has. `is_verified`: the certificate was checked, and is good."""
+
+    version: str
+    cipher: str
+    is_verified: bool
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.cipher}{' verified' if self.is_verified else ''}"
+
+
+class TlsFailed(Struct, frozen=True):
+    """The handshake failed; the stream is of no more use."""
+
+    why: str
+
+
 class StreamUser(Protocol):
     """Who is told what happens on a stream."""
 
@@ -43,10 +70,11 @@ class StreamUser(Protocol):
 
 
 class Stream(Protocol):
-    """A connection."""
+    """A connection. `tls`: what encrypts it; None in clear text."""
 
     local: Endpoint
     peer: Endpoint
+    tls: TlsFacts | None
 
     def use(self, user: StreamUser) -> None:
         """Name who is told from now on."""
@@ -54,6 +82,15 @@ class Stream(Protocol):
 
     def write(self, data: bytes) -> bool:
         """Send; False when the buffer is over its limit: then wait for `on_writable`."""
+        ...
+
+    def start_tls(self, settings: TlsSettings, done: Callable[[TlsFacts | TlsFailed], None]) -> None:
+        """Do the client's side of a handshake; whatever arrives from now on belongs to it.
+
+        `done` is never called from inside this function, and not at all if the stream ends before: then
+        `on_closed` tells. Nothing may be written until it is called. How long it may take is for the user to
+        say, who aborts the stream.
+        """
         ...
 
     def pause(self) -> None:

@@ -1,21 +1,23 @@
 """The law of SMTP, without IO: octets in, questions, events and octets out."""
 
-from byreturn.protocol.client import (
+from byreturn.protocol.client import ClientSession
+from byreturn.protocol.content import ContentDecoder, ContentEncoder, ContentFault
+from byreturn.protocol.events import (
     Broken,
     ClientEvent,
     ClientPhase,
-    ClientSession,
     ContentAnswered,
     HangingUp,
+    NoTls,
     Ready,
     RecipientAnswered,
     SendContent,
+    StartTls,
     Transaction,
     TransactionOver,
     TransactionRefused,
     Unwelcome,
 )
-from byreturn.protocol.content import ContentDecoder, ContentEncoder, ContentFault
 from byreturn.protocol.extensions import Extensions
 from byreturn.protocol.grammar import (
     SyntaxFault,
@@ -58,6 +60,7 @@ __all__ = [
     "Hello",
     "Mail",
     "MailParameters",
+    "NoTls",
     "Question",
     "Rcpt",
     "RcptParameters",
@@ -69,6 +72,7 @@ __all__ = [
     "SendContent",
     "ServerSession",
     "SessionLimits",
+    "StartTls",
     "SyntaxFault",
     "Transaction",
     "TransactionOver",

@@ -1,7 +1,9 @@
 """The client's side of a session: one connection, one transaction after the other, no IO.
 
     GREETING -> HELLO -> READY --begin--> ENVELOPE --354--> CONTENT --end--> ENDING --reply--> READY
-                           ^                 '-- nobody accepted, or refused: RSET --'
+                | ^        ^                 '-- nobody accepted, or refused: RSET --'
+                v |
+                TLS   if it is offered and we ask for it
 
 Where the peer offers PIPELINING, MAIL, every RCPT and DATA go out in one write. Which command a reply
 answers is known from a queue of expectations. A peer that says one reply too many, or swallows one, shifts
@@ -10,8 +12,13 @@ tells. So the replies of a pipelined group are held until DATA is answered, but 
 this session likes to wait: a peer that has refused somebody and then falls silent is believed. Without
 PIPELINING there is nothing to shift.
 
+TLS is begun by the host of this session: StartTls says when, `secured` that it has been. What was said in
+clear text counts for nothing afterwards, and what comes behind the 220 in clear text breaks the dialogue: it
+would otherwise be read as if it had come encrypted.
+
     receive(octets) -> events ... begin(transaction) ... content(piece)* end_content() ... take_output()
     release() -> the events that are held
+    secured() after StartTls
 
 Fails: a dialogue that makes no sense gives one Broken event, after which nothing the peer says is believed.
 """
@@ -20,115 +27,35 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final
 
-from msgspec import Struct
-
-from byreturn.mail import Phase, Recipient, Reply, Ret, ReversePath
+from byreturn.mail import Phase, Reply
 from byreturn.protocol.content import ContentEncoder
+from byreturn.protocol.events import (
+    Broken,
+    ClientEvent,
+    ClientPhase,
+    ContentAnswered,
+    HangingUp,
+    NoTls,
+    Ready,
+    RecipientAnswered,
+    SendContent,
+    StartTls,
+    Transaction,
+    TransactionOver,
+    TransactionRefused,
+    Unwelcome,
+)
 from byreturn.protocol.extensions import NO_EXTENSIONS, Extensions, read_extensions
 from byreturn.protocol.replies import BrokenReply, ReplyReader
-
-
-class Transaction(Struct, frozen=True):
-    """What is to be sent: `octets` and `is_8bit` describe the content."""
-
-    reverse_path: ReversePath
-    recipients: tuple[Recipient, ...]
-    octets: int
-    is_8bit: bool
-    ret: Ret | None = None
-    envid: str | None = None
-
-
-class ClientPhase(Enum):
-    """How far the dialogue has come; each has its own time limit."""
-
-    GREETING = Phase.GREETING
-    HELLO = Phase.HELLO
-    READY = "ready"
-    MAIL = Phase.MAIL
-    RCPT = Phase.RCPT
-    DATA = Phase.DATA
-    CONTENT = Phase.CONTENT
-    ENDING = Phase.END_OF_CONTENT
-    RESETTING = "reset"
-    CLOSED = "closed"
-
-
-# --- Events -------------------------------------------------------------------------------------------
-
-
-class Ready(Struct, frozen=True):
-    """The peer has said who it is; a transaction may begin."""
-
-
-class Unwelcome(Struct, frozen=True):
-    """The peer refused the greeting or both EHLO and HELO."""
-
-    phase: Phase
-    reply: Reply
-
-
-class RecipientAnswered(Struct, frozen=True):
-    """The reply to one RCPT; `index` counts the transaction's recipients."""
-
-    index: int
-    reply: Reply
-
-
-class TransactionRefused(Struct, frozen=True):
-    """MAIL or DATA was refused: this is the reply for every recipient that has none of its own."""
-
-    phase: Phase
-    reply: Reply
-
-
-class SendContent(Struct, frozen=True):
-    """The peer waits for the content."""
-
-
-class ContentAnswered(Struct, frozen=True):
-    """The reply to the end of content. `early`: it came before we had ended; the connection is spent."""
-
-    reply: Reply
-    early: bool
-
-
-class TransactionOver(Struct, frozen=True):
-    """The connection is ready for the next transaction."""
-
-
-class HangingUp(Struct, frozen=True):
-    """421: the peer is about to close."""
-
-    phase: Phase
-    reply: Reply
-
-
-class Broken(Struct, frozen=True):
-    """The dialogue makes no sense; close."""
-
-    why: str
-
-
-ClientEvent: TypeAlias = (
-    Ready
-    | Unwelcome
-    | RecipientAnswered
-    | TransactionRefused
-    | SendContent
-    | ContentAnswered
-    | TransactionOver
-    | HangingUp
-    | Broken
-)
 
 
 class _Expected(Enum):
     GREETING = Phase.GREETING
     EHLO = Phase.HELLO
     HELO = "HELO"
+    TLS = Phase.TLS
     MAIL = Phase.MAIL
     RCPT = Phase.RCPT
     DATA = Phase.DATA
@@ -141,6 +68,7 @@ _PHASES: Final = {
     _Expected.GREETING: Phase.GREETING,
     _Expected.EHLO: Phase.HELLO,
     _Expected.HELO: Phase.HELLO,
+    _Expected.TLS: Phase.TLS,
     _Expected.MAIL: Phase.MAIL,
     _Expected.RCPT: Phase.RCPT,
     _Expected.DATA: Phase.DATA,
@@ -152,6 +80,7 @@ _CLIENT_PHASES: Final = {
     _Expected.GREETING: ClientPhase.GREETING,
     _Expected.EHLO: ClientPhase.HELLO,
     _Expected.HELO: ClientPhase.HELLO,
+    _Expected.TLS: ClientPhase.TLS,
     _Expected.MAIL: ClientPhase.MAIL,
     _Expected.RCPT: ClientPhase.RCPT,
     _Expected.DATA: ClientPhase.DATA,
@@ -159,20 +88,29 @@ _CLIENT_PHASES: Final = {
     _Expected.VOID: ClientPhase.RESETTING,
     _Expected.RSET: ClientPhase.RESETTING,
 }
+_CLEAR_TEXT: Final = "clear text behind the answer to STARTTLS"
+# 421 says more there than that the peer hangs up.
+_TELL_421_THEMSELVES: Final = frozenset({_Expected.END, _Expected.RCPT, _Expected.TLS})
 
 
 class ClientSession:
-    """One connection to a next hop."""
+    """One connection to a next hop.
+
+    `asks_tls`: STARTTLS is sent where it is offered; `needs_tls`: nothing goes on without it.
+    """
 
     __slots__ = (
         "_accepted",
+        "_asks_tls",
         "_encoder",
         "_expected",
         "_held",
         "_hello",
         "_is_broken",
+        "_is_securing",
         "_is_sending",
         "_mail_refused",
+        "_needs_tls",
         "_next_rcpt",
         "_output",
         "_reader",
@@ -181,8 +119,11 @@ class ClientSession:
         "rcpt_index",
     )  # fmt: skip
 
-    def __init__(self, hello: str) -> None:
+    def __init__(self, hello: str, *, asks_tls: bool = False, needs_tls: bool = False) -> None:
+        assert asks_tls or not needs_tls
         self._hello = hello
+        self._asks_tls = asks_tls
+        self._needs_tls = needs_tls
         self._reader = ReplyReader()
         self._output: list[bytes] = []
         self._expected: deque[_Expected] = deque((_Expected.GREETING,))
@@ -193,6 +134,7 @@ class ClientSession:
         self._next_rcpt = 0
         self._mail_refused = False
         self._is_sending = False
+        self._is_securing = False
         self._is_broken = False
         self.rcpt_index = 0
         self.extensions: Extensions = NO_EXTENSIONS
@@ -204,6 +146,8 @@ class ClientSession:
             return ClientPhase.CLOSED
         if self._expected:
             return _CLIENT_PHASES[self._expected[0]]
+        if self._is_securing:
+            return ClientPhase.TLS
         return ClientPhase.CONTENT if self._is_sending else ClientPhase.READY
 
     def take_output(self) -> bytes:
@@ -245,10 +189,25 @@ class ClientSession:
         self._output.append(self._encoder.end())
         self._expected.append(_Expected.END)
 
+    def secured(self) -> None:
+        """The handshake went well: begin anew."""
+        assert self._is_securing
+        self._is_securing = False
+        # RFC 3207 section 4.2: what was learnt before counts no more, and EHLO is said again; nor is TLS
+        # begun within TLS.
+        self._asks_tls = self._needs_tls = False
+        self._reader = ReplyReader()
+        self.extensions = NO_EXTENSIONS
+        self._say_ehlo()
+
     def quit(self) -> None:
         """Say goodbye; nothing is expected of the answer."""
         self._output.append(b"QUIT\r\n")
         self._is_broken = True
+
+    def _say_ehlo(self) -> None:
+        self._output.append(f"EHLO {self._hello}\r\n".encode("ascii"))
+        self._expected.append(_Expected.EHLO)
 
     def _send_rcpt(self) -> None:
         assert self._transaction is not None
@@ -288,6 +247,8 @@ class ClientSession:
         """Take octets from the peer; return what they mean."""
         if self._is_broken:
             return []
+        if self._is_securing:
+            return [self._break(_CLEAR_TEXT)]
         events: list[ClientEvent] = []
         try:
             for reply in self._reader.receive(data):
@@ -325,7 +286,7 @@ class ClientSession:
         if reply.is_intermediate and expected is not _Expected.DATA:
             events.append(self._break(f"a reply that wants more, where there is no more: {reply}"))
             return
-        if reply.code == 421 and expected is not _Expected.END and expected is not _Expected.RCPT:
+        if reply.code == 421 and expected not in _TELL_421_THEMSELVES:
             self._is_broken = True
             events.extend(self.release())
             events.append(HangingUp(_PHASES[expected], reply))
@@ -335,6 +296,8 @@ class ClientSession:
                 self._read_greeting(reply, events)
             case _Expected.EHLO | _Expected.HELO:
                 self._read_hello(reply, events, is_ehlo=expected is _Expected.EHLO)
+            case _Expected.TLS:
+                self._read_starttls(reply, events)
             case _Expected.MAIL:
                 self._read_mail(reply, events)
             case _Expected.RCPT:
@@ -351,7 +314,10 @@ class ClientSession:
 
     def _read_unexpected(self, reply: Reply, events: list[ClientEvent]) -> None:
         self._is_broken = True
-        if reply.code == 421:
+        if self._is_securing:
+            # The handshake, which was to begin, may not.
+            events[:] = [Broken(_CLEAR_TEXT)]
+        elif reply.code == 421:
             events.append(HangingUp(Phase.CONTENT if self._is_sending else Phase.MAIL, reply))
         elif self._is_sending and reply.code >= 400:
             # There is no place for it in the dialogue, yet servers do refuse in the middle.
@@ -364,13 +330,12 @@ class ClientSession:
             self._is_broken = True
             events.append(Unwelcome(Phase.GREETING, reply))
             return
-        self._output.append(f"EHLO {self._hello}\r\n".encode("ascii"))
-        self._expected.append(_Expected.EHLO)
+        self._say_ehlo()
 
     def _read_hello(self, reply: Reply, events: list[ClientEvent], *, is_ehlo: bool) -> None:
         if reply.is_positive:
             self.extensions = read_extensions(reply.lines) if is_ehlo else NO_EXTENSIONS
-            self._rest(Ready(), events)
+            self._greeted(events)
         elif is_ehlo and reply.is_permanent:
             # RFC 5321 section 3.2: a server that does not know EHLO is asked with HELO.
             self._output.append(f"HELO {self._hello}\r\n".encode("ascii"))
@@ -378,6 +343,30 @@ class ClientSession:
         else:
             self._is_broken = True
             events.append(Unwelcome(Phase.HELLO, reply))
+
+    def _greeted(self, events: list[ClientEvent]) -> None:
+        """We know each other: what remains is TLS, if it is to be."""
+        if self._asks_tls and self.extensions.starttls:
+            self._output.append(b"STARTTLS\r\n")
+            self._expected.append(_Expected.TLS)
+        elif self._needs_tls:
+            self._is_broken = True
+            events.append(NoTls(None))
+        else:
+            self._rest(Ready(), events)
+
+    def _read_starttls(self, reply: Reply, events: list[ClientEvent]) -> None:
+        if self._output:
+            events.append(self._break(f"STARTTLS was answered before it was said: {reply}"))
+        elif reply.is_positive:
+            self._is_securing = True
+            events.append(StartTls() if self._reader.is_clean else self._break(_CLEAR_TEXT))
+        elif self._needs_tls or reply.code == 421:
+            self._is_broken = True
+            events.append(NoTls(reply))
+        else:
+            # RFC 3207 section 4: the client decides whether to go on without.
+            self._rest(Ready(), events)
 
     def _read_mail(self, reply: Reply, events: list[ClientEvent]) -> None:
         if not reply.is_positive:

@@ -17,6 +17,7 @@ class Extensions(Struct, frozen=True):
     pipelining: bool = False
     eight_bit: bool = False
     dsn: bool = False
+    starttls: bool = False
     size_offered: bool = False
     size: int | None = None
 
@@ -37,6 +38,7 @@ def read_extensions(lines: Sequence[str]) -> Extensions:
         pipelining="PIPELINING" in offered,
         eight_bit="8BITMIME" in offered,
         dsn="DSN" in offered,
+        starttls="STARTTLS" in offered,
         size_offered="SIZE" in offered,
         size=limit or None,
     )

@@ -106,6 +106,17 @@ FOUND: Final[Mapping[Cause, Words]] = {
         "an answer that is no valid SMTP",
         _OTHERWISE,
     ),
+    Cause.TLS_NOT_OFFERED: Words(
+        "The mail server of the {place} offers no encryption, and mail may go there only encrypted.",
+        "TLS is required, and not offered",
+        _OTHERWISE,
+    ),
+    Cause.TLS_FAILED: Words(
+        "An encrypted connection, without which mail may not go there, could not be made to the mail server "
+        "of the {place}.",
+        "TLS failed",
+        _OTHERWISE,
+    ),
     Cause.TOO_LARGE: Words(
         "The message is larger than the mail server of the {place} takes.",
         "over the size that it announces",

@@ -17,7 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from byreturn.mail import SECOND, Cause, Diagnosis, PeerSaid, Phase, WeFound, in_words
+from byreturn.policy import TlsLevel
 from byreturn.ports import Dial, DialFailed, Stream
 from byreturn.service.addresses import Visit
 from byreturn.service.candidates import Candidate, Candidates, Verdict
@@ -53,6 +56,7 @@ class Approach:
         self._dial: Dial | None = None
         self._visit: Visit | None = None
         self._connection: Connection | None = None
+        self._in_clear = False
         # Which search is on: an answer to an earlier one comes too late.
         self._turn = 0
 
@@ -69,6 +73,14 @@ class Approach:
         """The host refused us for good: the next may be friendlier."""
         self._candidates.refused(said)
         self._go_on()
+
+    def again_in_clear(self) -> None:
+        """TLS with the host failed, and need not be: dial it once more."""
+        self.leave()
+        self._connection = None
+        self._in_clear = True
+        self._turn += 1
+        self._knock(self._turn)
 
     def greeted(self) -> None:
         """The host has said its first word."""
@@ -114,6 +126,7 @@ class Approach:
         self.leave()
         self._connection = None
         self._candidate = None
+        self._in_clear = False
         self._turn += 1
         turn = self._turn
         self._candidates.next(lambda candidate: self._on_candidate(candidate, turn))
@@ -154,6 +167,7 @@ class Approach:
         relay = self._relay
         address = candidate.endpoint.address
         visit = self._visit = relay.addresses.dial(candidate.endpoint)
+        terms = replace(self._terms, tls=TlsLevel.NONE) if self._in_clear else self._terms
 
         def dialled(result: Stream | DialFailed) -> None:
             self._dial = self._visit = None
@@ -165,7 +179,7 @@ class Approach:
                     self.fell_silent(finding)
                 self.failed(finding)
                 return
-            self._connection = relay.connect(result, candidate.host, visit, self._terms)
+            self._connection = relay.connect(result, candidate.host, visit, terms)
             self._on_connected(self._connection)
 
         limit = relay.settings.timeouts.connect

@@ -1,6 +1,7 @@
 """One attempt: a batch, the host that it is given to, and what each recipient's fate turns out to be.
 
     approach: host after host, address after address, until one takes part in a transaction
+    TLS fails where it need not be: the same address once more, in clear text
     transaction: a refusal is settled when it is known, not when the transaction ends
     452 after n recipients: the rest goes in another transaction on the same connection
     the wire breaks: before any recipient was answered -> the next candidate
@@ -204,7 +205,7 @@ class Attempt:
     def _said(self, reply: Reply, phase: Phase) -> PeerSaid:
         connection = self._connection
         assert connection is not None
-        return PeerSaid(reply, connection.host, connection.stream.peer.address, phase)
+        return PeerSaid(reply, connection.host, connection.stream.peer.address, phase, connection.tls)
 
     def _begin(self) -> None:
         """The peer is ready: send to all that are left, if the message fits there at all."""
@@ -341,6 +342,10 @@ class Attempt:
         """The connection broke, or the peer fell silent."""
         self._connection = None
         if self._is_done:
+            return
+        if lost.may_go_in_clear:
+            self._relay.journal.tls_failed(lost.finding)
+            self._approach.again_in_clear()
             return
         if lost.phase is ClientPhase.ENDING and self._accepted:
             # CRASH HERE: the peer may hold the message although we record `uncertain`; it is sent again.

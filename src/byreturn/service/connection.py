@@ -4,6 +4,9 @@
             <--events, all of one read at a time--         (the peer)
             <--lost(finding, phase)--
 
+TLS is a matter between the session, the stream and us; whoever drives the connection hears of it only when it
+cannot be had and must be.
+
 What the peer says is handed over as it is read; the replies of a pipelined group when DATA is answered, or
 when the peer pauses. What goes wrong with the wire becomes a `Lost`: the finding,
 and how far the dialogue had come, which is what decides whether the message may have been taken.
@@ -17,8 +20,17 @@ from typing import Protocol
 from msgspec import Struct
 
 from byreturn.mail import MINUTE, SECOND, Cause, Duration, Instant, Phase, WeFound
-from byreturn.ports import ContentReader, Stream, Timer
-from byreturn.protocol import Broken, ClientEvent, ClientPhase, ClientSession, Transaction
+from byreturn.policy import TlsLevel, tls_denied
+from byreturn.ports import ContentReader, Stream, Timer, TlsFacts, TlsFailed, TlsSettings
+from byreturn.protocol import (
+    Broken,
+    ClientEvent,
+    ClientPhase,
+    ClientSession,
+    NoTls,
+    StartTls,
+    Transaction,
+)
 from byreturn.service.addresses import Visit
 from byreturn.service.watch import Wheel
 
@@ -30,6 +42,7 @@ _HUSH: Duration = 25
 _PHASES = {
     ClientPhase.GREETING: Phase.GREETING,
     ClientPhase.HELLO: Phase.HELLO,
+    ClientPhase.TLS: Phase.TLS,
     ClientPhase.READY: Phase.MAIL,
     ClientPhase.MAIL: Phase.MAIL,
     ClientPhase.RCPT: Phase.RCPT,
@@ -42,11 +55,15 @@ _PHASES = {
 
 
 class Timeouts(Struct, frozen=True):
-    """How long the peer may take for each step (RFC 5321 section 4.5.3.2), and for a whole transaction."""
+    """How long the peer may take for each step (RFC 5321 section 4.5.3.2), and for a whole transaction.
+
+    `tls` is for the reply to STARTTLS, and once more for the handshake.
+    """
 
     connect: Duration = 30 * SECOND
     greeting: Duration = 5 * MINUTE
     hello: Duration = 5 * MINUTE
+    tls: Duration = 1 * MINUTE
     mail: Duration = 5 * MINUTE
     rcpt: Duration = 5 * MINUTE
     data: Duration = 2 * MINUTE
@@ -61,6 +78,8 @@ class Timeouts(Struct, frozen=True):
                 return self.greeting
             case ClientPhase.HELLO:
                 return self.hello
+            case ClientPhase.TLS:
+                return self.tls
             case ClientPhase.RCPT:
                 return self.rcpt
             case ClientPhase.DATA:
@@ -74,10 +93,14 @@ class Timeouts(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """The connection is of no more use: why, and in which phase it was."""
+    """The connection is of no more use: why, and in which phase it was.
+
+    `may_go_in_clear`: the same host may be dialled again without TLS, which is what failed.
+    """
 
     finding: WeFound
     phase: ClientPhase
+    may_go_in_clear: bool = False
 
 
 class ConnectionUser(Protocol):
@@ -100,7 +123,15 @@ class Connection:
     """Implements `ports.StreamUser` for a dialled connection."""
 
     def __init__(
-        self, stream: Stream, host: str, visit: Visit, *, hello: str, timeouts: Timeouts, wheel: Wheel
+        self,
+        stream: Stream,
+        host: str,
+        visit: Visit,
+        *,
+        hello: str,
+        tls: TlsLevel,
+        timeouts: Timeouts,
+        wheel: Wheel,
     ) -> None:
         self.host = host
         self.stream = stream
@@ -109,7 +140,8 @@ class Connection:
         self._visit = visit
         self._timeouts = timeouts
         self._clock = wheel.clock
-        self._session = ClientSession(hello)
+        self._tls = tls
+        self._session = ClientSession(hello, asks_tls=tls.is_asked_for, needs_tls=tls.is_needed)
         self._reader: ContentReader | None = None
         self._watch = wheel.watch(self._on_silence)
         self._hush: Timer | None = None
@@ -122,6 +154,11 @@ class Connection:
     def session(self) -> ClientSession:
         """The dialogue, for its extensions and its phase."""
         return self._session
+
+    @property
+    def tls(self) -> str:
+        """Version and cipher of its TLS; empty in clear text."""
+        return str(self.stream.tls or "")
 
     @property
     def is_open(self) -> bool:
@@ -226,6 +263,32 @@ class Connection:
             limit = max(1, min(limit, self._transaction_until - self._clock.now()))
         self._watch.set(limit)
 
+    # --- TLS ------------------------------------------------------------------------------------------
+
+    def _start_tls(self) -> None:
+        self._set_watch()
+        settings = TlsSettings(self.host, verify=self._tls.checks_certificate)
+        self.stream.start_tls(settings, self._on_tls)
+
+    def _on_tls(self, result: TlsFacts | TlsFailed) -> None:
+        if not self._is_open:
+            return
+        if isinstance(result, TlsFailed):
+            self._lose(WeFound(Cause.TLS_FAILED, result.why), ClientPhase.TLS)
+        else:
+            self._session.secured()
+            self._flush()
+
+    @property
+    def _is_untried(self) -> bool:
+        """Whether TLS was begun and the peer has not said a word in it yet.
+
+        A client has done its part of the handshake before the server has looked at it; what the server does
+        not like about it shows only then.
+        """
+        phase = self._session.phase
+        return phase is ClientPhase.TLS or (phase is ClientPhase.HELLO and self.stream.tls is not None)
+
     # --- The stream -----------------------------------------------------------------------------------
 
     def on_data(self, data: bytes) -> None:
@@ -238,6 +301,13 @@ class Connection:
             self._visit.prove()
             if self.user is not None:
                 self.user.on_greeted()
+        match events:
+            case [StartTls()]:
+                self._start_tls()
+                return
+            case [NoTls(reply=reply)]:
+                self._lose(tls_denied(reply), ClientPhase.TLS, is_polite=True)
+                return
         if events and not self._tell(events, before):
             return
         if self._session.is_holding and self._hush is None:
@@ -279,13 +349,15 @@ class Connection:
         """The peer hung up, or the wire broke."""
         if self._is_open:
             detail = why or "the peer closed the connection"
-            self._lose(WeFound(Cause.LOST_CONNECTION, detail), self._session.phase)
+            cause = Cause.TLS_FAILED if self._is_untried else Cause.LOST_CONNECTION
+            self._lose(WeFound(cause, detail), self._session.phase)
 
     def _on_silence(self) -> None:
         if self._session.phase is ClientPhase.READY and self._transaction_until is None:
             self.quit_resting()
             return
-        self._lose(WeFound(Cause.SILENT, "no answer within the time limit"), self._session.phase)
+        cause = Cause.TLS_FAILED if self._is_untried else Cause.SILENT
+        self._lose(WeFound(cause, "no answer within the time limit"), self._session.phase)
 
     def quit_resting(self) -> None:
         """Its rest is over."""
@@ -294,13 +366,16 @@ class Connection:
         if user is not None:
             user.on_lost(Lost(WeFound(Cause.LOST_CONNECTION, "closed after a rest"), ClientPhase.READY))
 
-    def _lose(self, finding: WeFound, phase: ClientPhase) -> None:
+    def _lose(self, finding: WeFound, phase: ClientPhase, *, is_polite: bool = False) -> None:
         if self._session.is_holding:
             self._tell(self._session.release(), phase)
         user = self.user
-        self.abort()
+        if is_polite:
+            self.quit()
+        else:
+            self.abort()
         if user is not None:
             where = WeFound(
                 finding.cause, finding.detail, self.host, self.stream.peer.address, _PHASES[phase]
             )
-            user.on_lost(Lost(where, phase))
+            user.on_lost(Lost(where, phase, self._tls.goes_on_in_clear_text(finding)))

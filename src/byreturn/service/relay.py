@@ -112,6 +112,7 @@ class Relay:
             host,
             visit,
             hello=terms.hello or settings.hello,
+            tls=terms.tls,
             timeouts=settings.timeouts,
             wheel=self.wheel,
         )

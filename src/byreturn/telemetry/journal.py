@@ -145,6 +145,10 @@ class Journal:
         """The brake is off."""
         self._tell("brake released", why=why, destinations_held=held)
 
+    def tls_failed(self, finding: Diagnosis) -> None:
+        """TLS failed, and mail goes on in clear text."""
+        self._tell("TLS failed", now="in clear text", why=str(finding))
+
     def expired(self, count: int) -> None:
         """Recipients ran out of time."""
         self._tell("expired", recipients=count)

@@ -3,6 +3,9 @@
     socket -> SocketStream.data_received -> StreamUser.on_data
                                             StreamUser -> write, pause, resume, close, linger, abort -> socket
 
+With TLS there is a layer in between, which is asked before anything is passed on in either direction; limits,
+pauses and the end of the connection stay those of the socket.
+
 Bounds: a peer that does not read makes `write` answer False beyond HIGH_WATER; what is buffered then is at
 most that and one more write.
 """
@@ -14,10 +17,12 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, cast
 
 from byreturn.mail import Duration
-from byreturn.ports import DialFailed, Endpoint, Stream, StreamUser
+from byreturn.ports import DialFailed, Endpoint, Stream, StreamUser, TlsFacts, TlsFailed, TlsSettings
+from byreturn.transport.tls import ClientTls, TlsBroken, TlsLayer
 
 HIGH_WATER: Final = 256 * 1024
 
@@ -25,10 +30,17 @@ _NOBODY: Final = Endpoint("", 0)
 
 
 class SocketStream(asyncio.Protocol):
-    """Implements `ports.Stream`; tells `welcome` when the connection stands."""
+    """Implements `ports.Stream`; tells `welcome` when the connection stands.
 
-    def __init__(self, welcome: Callable[[Stream], None]) -> None:
+    `client_tls` is for a connection that we dialled; one that we accepted starts no TLS.
+    """
+
+    def __init__(self, welcome: Callable[[Stream], None], client_tls: ClientTls | None = None) -> None:
         self._welcome = welcome
+        self._client_tls = client_tls
+        self._layer: TlsLayer | None = None
+        self._tls_done: Callable[[TlsFacts | TlsFailed], None] | None = None
+        self._why = ""
         self._transport: asyncio.Transport | None = None
         self._user: StreamUser | None = None
         self._is_full = False
@@ -36,6 +48,7 @@ class SocketStream(asyncio.Protocol):
         self._linger_timer: asyncio.TimerHandle | None = None
         self.local = _NOBODY
         self.peer = _NOBODY
+        self.tls: TlsFacts | None = None
 
     # --- asyncio --------------------------------------------------------------------------------------
 
@@ -49,7 +62,9 @@ class SocketStream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass octets on."""
-        if self._user is not None and not self._is_lingering:
+        if self._layer is not None:
+            self._receive_tls(self._layer, data)
+        elif self._user is not None and not self._is_lingering:
             self._user.on_data(data)
 
     def pause_writing(self) -> None:
@@ -73,9 +88,9 @@ class SocketStream(asyncio.Protocol):
         if self._linger_timer is not None:
             self._linger_timer.cancel()
         user, self._user = self._user, None
-        self._transport = None
+        self._transport = self._tls_done = None
         if user is not None:
-            user.on_closed("" if exc is None else _reason(exc))
+            user.on_closed(self._why if exc is None else _reason(exc))
 
     # --- The port -------------------------------------------------------------------------------------
 
@@ -87,7 +102,10 @@ class SocketStream(asyncio.Protocol):
         """Send."""
         if self._transport is None:
             return False
-        self._transport.write(data)
+        if self._layer is not None:
+            self._write_tls(self._layer, data)
+        else:
+            self._transport.write(data)
         # A broken wire swallows everything at once, which must not be taken for sent.
         return not self._is_full and not self._transport.is_closing()
 
@@ -103,7 +121,9 @@ class SocketStream(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is buffered, then close."""
+        self._tls_done = None
         if self._transport is not None:
+            self._say_goodbye()
             self._transport.close()
 
     def linger(self, limit: Duration) -> None:
@@ -113,21 +133,94 @@ class SocketStream(asyncio.Protocol):
             return
         self._is_lingering = True
         self.resume()
+        self._say_goodbye()
         if transport.can_write_eof():
             transport.write_eof()
         self._linger_timer = asyncio.get_running_loop().call_later(limit / 1000, self.close)
 
     def abort(self) -> None:
         """Close at once."""
+        self._tls_done = None
         if self._transport is not None:
             self._transport.abort()
 
+    # --- TLS ------------------------------------------------------------------------------------------
+
+    def start_tls(self, settings: TlsSettings, done: Callable[[TlsFacts | TlsFailed], None]) -> None:
+        """Put a layer between socket and user: from here on no octet passes it by."""
+        assert self._client_tls is not None, "TLS is ours to start only where we have dialled"
+        assert self._layer is None
+        self._tls_done = done
+        try:
+            self._layer = self._client_tls.layer(settings)
+            self._layer.begin()
+        except TlsBroken as broken:
+            self.pause()
+            self._tell_tls_soon(TlsFailed(str(broken)))
+            return
+        self._flush_tls(self._layer)
+
+    def _tell_tls_soon(self, result: TlsFailed) -> None:
+        asyncio.get_running_loop().call_soon(self._tell_tls, result)
+
+    def _tell_tls(self, result: TlsFacts | TlsFailed) -> None:
+        done, self._tls_done = self._tls_done, None
+        if done is not None:
+            done(result)
+
+    def _receive_tls(self, layer: TlsLayer, data: bytes) -> None:
+        if self._is_lingering:
+            return
+        try:
+            said = layer.receive(data)
+        except TlsBroken as broken:
+            # What the layer says last is an alert: the peer may learn from it what we did not like.
+            self._flush_tls(layer)
+            self._break_tls(str(broken))
+            return
+        self._flush_tls(layer)
+        if self.tls is None and layer.facts is not None:
+            self.tls = layer.facts
+            self._tell_tls(layer.facts)
+        if said and self._user is not None:
+            self._user.on_data(said)
+        if layer.is_over:
+            self.close()
+
+    def _write_tls(self, layer: TlsLayer, data: bytes) -> None:
+        try:
+            layer.encrypt(data)
+        except TlsBroken as broken:
+            self._break_tls(str(broken))
+        else:
+            self._flush_tls(layer)
+
+    def _flush_tls(self, layer: TlsLayer) -> None:
+        output = layer.take_output()
+        if output and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(output)
+
+    def _break_tls(self, why: str) -> None:
+        """The layer broke: in the handshake the user hears of it as such, later as the end of the stream."""
+        self._why = why
+        if self._tls_done is not None:
+            # Not at once: the user will abort, and the alert would never leave.
+            self._tell_tls_soon(TlsFailed(why))
+        if self._transport is not None:
+            self._transport.close()
+
+    def _say_goodbye(self) -> None:
+        if self._layer is not None and self.tls is not None:
+            self._layer.goodbye()
+            self._flush_tls(self._layer)
+
 
 class SocketDialer:
-    """Implements `ports.Dialer`."""
+    """Implements `ports.Dialer`. `tls_roots`: a file of certificates believed besides the system's."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, tls_roots: Path | None = None) -> None:
         self._loop = loop
+        self._tls = ClientTls(tls_roots)
         self._dials: set[asyncio.Task[None]] = set()
 
     def dial(
@@ -154,7 +247,7 @@ class SocketDialer:
         try:
             async with asyncio.timeout(limit / 1000):
                 await self._loop.create_connection(
-                    lambda: SocketStream(done),
+                    lambda: SocketStream(done, self._tls),
                     endpoint.address,
                     endpoint.port,
                     local_addr=(source, 0) if source else None,

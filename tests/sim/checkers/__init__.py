@@ -3,10 +3,11 @@
 from tests.sim.checkers import (
     by_return,
     doubles,
+    never_in_clear,
     nothing_is_lost,
     only_these_end,
     queue_empties,
     senders_hear,
 )
 
-LAWS = (nothing_is_lost, by_return, senders_hear, only_these_end, doubles, queue_empties)
+LAWS = (nothing_is_lost, by_return, senders_hear, only_these_end, doubles, never_in_clear, queue_empties)

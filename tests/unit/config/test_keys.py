@@ -194,7 +194,8 @@ def test_a_config_holds_what_the_types_of_its_fields_say():
                 value = getattr(field, name)
                 if hint in (int, str, bool):
                     assert type(value) is hint, name
-                assert value is not None or name in {"source_address", "message_rate", "octet_rate"}
+                optional = {"source_address", "tls_roots", "message_rate", "octet_rate"}
+                assert value is not None or name in optional
 
 
 def test_the_defaults_of_the_table_are_those_of_the_retry_policy():

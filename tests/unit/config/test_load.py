@@ -10,7 +10,7 @@ from tests.unit.config.samples import FILE, MACHINE, SMALLEST, USUAL, errors, ev
 
 from byreturn.config import Alias, BrakeConfig, Config, load, load_text
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Mailbox
-from byreturn.policy import NextHop, Rate, RetrySchedule, StaticRoute, Terms
+from byreturn.policy import NextHop, Rate, RetrySchedule, StaticRoute, Terms, TlsLevel
 from byreturn.ports import Endpoint
 
 
@@ -43,6 +43,8 @@ def test_the_smallest_file_has_every_default():
     assert config.dns.servers == ()
     assert config.delivery.hello == MACHINE
     assert config.delivery.source_address is None
+    assert config.delivery.tls is TlsLevel.OPPORTUNISTIC
+    assert config.delivery.tls_roots is None
     assert config.delivery.timeouts.end_of_content == 10 * MINUTE
     assert config.report.postmaster == Mailbox("postmaster", MACHINE)
     assert config.report.delay_notice_after == 4 * HOUR
@@ -59,6 +61,8 @@ def test_every_key_can_be_set_at_once():
     assert config.node == 1
     assert config.listeners[0].normalize_from == (ip_network("192.0.2.128/25"),)
     assert config.delivery.source_address == "192.0.2.25"
+    assert config.delivery.tls is TlsLevel.REQUIRED
+    assert config.delivery.tls_roots == FILE.parent / "roots.pem"
     assert config.log.format == "json"
 
 

@@ -8,10 +8,12 @@ from byreturn.protocol import (
     ClientPhase,
     ClientSession,
     ContentAnswered,
+    Extensions,
     HangingUp,
     Ready,
     RecipientAnswered,
     SendContent,
+    StartTls,
     Transaction,
     TransactionOver,
 )
@@ -226,3 +228,76 @@ def test_half_a_reply_behind_the_hello_spends_the_connection():
     (event,) = session.receive(b"250 mx.there.example\r\n250 str")
     assert isinstance(event, Broken)
     assert session.phase is ClientPhase.CLOSED
+
+
+# --- TLS ----------------------------------------------------------------------------------------------
+
+STARTTLS = b"250-mx.there.example\r\n250-PIPELINING\r\n250 STARTTLS\r\n"
+
+
+def securing():
+    session = ClientSession("mail.here.example", asks_tls=True, needs_tls=True)
+    assert session.receive(b"220 mx.there.example\r\n") == []
+    assert session.receive(STARTTLS) == []
+    assert session.take_output().endswith(b"\r\nSTARTTLS\r\n")
+    return session
+
+
+def test_tls_has_one_phase_from_the_command_to_the_end_of_the_handshake():
+    session = securing()
+    assert session.phase is ClientPhase.TLS
+    assert session.receive(b"220 go\r\n") == [StartTls()]
+    assert session.phase is ClientPhase.TLS
+    assert session.take_output() == b""
+    session.secured()
+    assert session.phase is ClientPhase.HELLO
+
+
+def test_what_was_offered_in_clear_text_is_forgotten():
+    session = securing()
+    assert session.extensions.pipelining
+    session.receive(b"220 go\r\n")
+    session.secured()
+    assert session.extensions == Extensions()
+    assert session.take_output() == b"EHLO mail.here.example\r\n"
+    assert session.receive(PLAIN) == [Ready()]
+    session.begin(transaction())
+    assert session.take_output() == b"MAIL FROM:<>\r\n"
+
+
+@pytest.mark.parametrize(
+    "behind", [b"2", b"250 mx\r\n", b"421 bye\r\n", b"\x16\x03\x03", b"\r\n", b"x" * 3000]
+)
+def test_clear_text_behind_the_220_is_never_believed(behind):
+    broken = Broken("clear text behind the answer to STARTTLS")
+    together, apart = securing(), securing()
+    assert together.receive(b"220 go\r\n" + behind) == [broken]
+    assert apart.receive(b"220 go\r\n") == [StartTls()]
+    assert apart.receive(behind) == [broken]
+    for session in (together, apart):
+        assert session.phase is ClientPhase.CLOSED
+        assert session.receive(b"220 go\r\n") == []
+        assert session.take_output() == b""
+
+
+def test_an_answer_to_starttls_that_came_before_it_was_said_is_not_believed():
+    session = ClientSession("mail.here.example", asks_tls=True)
+    session.receive(b"220 mx.there.example\r\n")
+    session.take_output()
+    assert session.receive(STARTTLS + b"220 go\r\n") == [
+        Broken("STARTTLS was answered before it was said: 220 go")
+    ]
+
+
+def test_a_tls_that_nobody_needs_is_not_in_the_way():
+    session = ClientSession("mail.here.example", asks_tls=True)
+    session.receive(b"220 mx.there.example\r\n" + STARTTLS)
+    session.take_output()
+    assert session.receive(b"454 4.7.0 not now\r\n") == [Ready()]
+    assert session.extensions.pipelining
+    assert session.receive(b"250 ok\r\n") == [Broken("a reply that answers nothing: 250 ok")]
+
+
+def test_whoever_needs_tls_asks_for_it():
+    with pytest.raises(AssertionError):
+        ClientSession("mail.here.example", needs_tls=True)

@@ -29,7 +29,8 @@ from byreturn.protocol.extensions import NO_EXTENSIONS, offer, read_extensions
         (["hi", "SIZE ²"], Extensions(size_offered=True)),
         (["hi", "SIZE ①"], Extensions(size_offered=True)),
         (["hi", "SIZE \u0661\u0662"], Extensions(size_offered=True)),
-        (["hi", "", "   ", "X-UNHEARD-OF", "STARTTLS", "SMTPUTF8"], NO_EXTENSIONS),
+        (["hi", "starttls"], Extensions(starttls=True)),
+        (["hi", "", "   ", "X-UNHEARD-OF", "XSTARTTLS", "SMTPUTF8"], NO_EXTENSIONS),
     ],
 )
 def test_what_a_peer_offers(lines, extensions):

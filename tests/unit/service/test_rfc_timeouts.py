@@ -13,6 +13,8 @@ from byreturn.service import Timeouts
 
 LEAST = {
     ClientPhase.GREETING: 5 * MINUTE,
+    # Not a limit of the standard, which knows no STARTTLS: a handshake takes two round trips.
+    ClientPhase.TLS: 1 * MINUTE,
     ClientPhase.MAIL: 5 * MINUTE,
     ClientPhase.RCPT: 5 * MINUTE,
     ClientPhase.DATA: 2 * MINUTE,
