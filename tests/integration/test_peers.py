@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 import pytest
 from demo.peers import MoodyPeer, RefusingPort
+from tests.integration.certificates import OPENSSL, Authority
+from tests.integration.certificates import WHY_NOT as WHY_NOT_OPENSSL
 from tests.integration.dns_server import KNOTD, WHY_NOT, KnotServer
 from tests.integration.server import (
     HERE,
@@ -186,6 +188,7 @@ virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 proxymap unix - - n - - proxymap
+tlsmgr unix - - n 1000? 1 tlsmgr
 """
     MAIN = """\
 compatibility_level = 3.6
@@ -209,9 +212,16 @@ virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{uid}
 virtual_minimum_uid = 1
 """
+    TLS = """\
+smtpd_tls_security_level = {level}
+smtpd_tls_cert_file = {certificate}
+smtpd_tls_key_file = {key}
+smtpd_tls_received_header = yes
+"""
 
-    def __init__(self, relay_port: int) -> None:
+    def __init__(self, relay_port: int, more: str = "") -> None:
         self.relay_port = relay_port
+        self._more = more
         self.port = free_port_of("127.0.0.1")
         self.endpoint = ("127.0.0.1", self.port)
 
@@ -225,7 +235,7 @@ virtual_minimum_uid = 1
             for name in ("data", "mail"):
                 shutil.chown(self.folder / name, "postfix" if name == "data" else user)
             main = self.MAIN.format(folder=self.folder, relay_port=self.relay_port, uid=user)
-            (self.folder / "etc" / "main.cf").write_text(main)
+            (self.folder / "etc" / "main.cf").write_text(main + self._more)
             (self.folder / "etc" / "master.cf").write_text(self.MASTER.format(port=self.port))
             (self.folder / "etc" / "mailboxes").write_text("info@postfix.example info/\n")
             self._control("start")
@@ -346,6 +356,47 @@ class TestPostfix:
         assert "postfix.example" in report.blocks[0]["Reporting-MTA"]
         # The report is the peer's; we passed the request on and say nothing ourselves.
         assert stays(lambda: len(beside_postfix.mailbox("sender")) == 1, 0.3)
+
+
+@needs_postfix
+@pytest.mark.skipif(OPENSSL is None, reason=WHY_NOT_OPENSSL)
+class TestPostfixInTls:
+    @pytest.mark.parametrize("level", ["opportunistic", "required", "verified"])
+    def test_it_gets_everything_from_us_encrypted(self, tmp_path: Path, level: str) -> None:
+        authority = Authority(tmp_path)
+        certificate, key = authority.files_for("127.0.0.1")
+        # "encrypt": it takes nothing in clear text.
+        tls = Postfix.TLS.format(level="encrypt", certificate=certificate, key=key)
+        with Postfix(free_port_of("127.0.0.1"), tls) as postfix:
+            changes = {
+                "route": [route("postfix.example", postfix.endpoint)],
+                "delivery": {"tls": level, "tls_roots": str(authority.certificate)},
+            }
+            with RunningServer(tmp_path, config_text(changes)) as server:
+                content = MESSAGE + b"0123456789" * 90 + b"\r\n" * 20_000
+                for _ in range(5):
+                    server.send(SENDER, ["info@postfix.example"], content)
+                assert until(lambda: len(server.facts("relayed")) == 5, 30), postfix.log()
+                assert until(lambda: len(postfix.mailbox()) == 5), postfix.log()
+                for one in postfix.mailbox():
+                    assert one.endswith(content.replace(b"\r\n", b"\n"))
+                    assert b"using TLSv1.3 with cipher" in one
+                assert server.facts("TLS failed", "put off") == []
+
+    def test_a_certificate_that_nobody_knows_is_no_last_word(self, tmp_path: Path) -> None:
+        authority = Authority(tmp_path)
+        certificate, key = authority.files_for("127.0.0.1")
+        tls = Postfix.TLS.format(level="encrypt", certificate=certificate, key=key)
+        with Postfix(free_port_of("127.0.0.1"), tls) as postfix:
+            changes = {
+                "route": [route("postfix.example", postfix.endpoint)],
+                "delivery": {"tls": "verified"},
+            }
+            with RunningServer(tmp_path, config_text(changes)) as server:
+                server.send(SENDER, ["info@postfix.example"])
+                assert until(lambda: server.facts("put off")), postfix.log()
+                assert "the certificate is not good" in server.facts("put off")[0]["why"]
+                assert server.state_of("info@postfix.example") == "waiting"
 
 
 # --- Names: real DNS ------------------------------------------------------------------------------------
