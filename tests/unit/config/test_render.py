@@ -94,6 +94,7 @@ def test_a_rule_shows_what_holds_for_its_destination_and_where_that_comes_from()
         "# lifetime is not set # default: as in [retry.lifetime]",
         "# source_address is not set # default: as in [delivery]",
         'hello = "machine.example.org" # default: as in [delivery]',
+        'tls = "opportunistic" # default: as in [delivery]',
     ]
 
 
