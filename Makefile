@@ -41,8 +41,8 @@ unit: setup ## run the fast tests alone
 peers: ## install the real peers of the tests, where this may be done
 	@bash tests/provide-peers
 
-bench: setup ## measure, beside Postfix
-	@$(BIN)/python -m bench.throughput $(ARGS)
+bench: setup ## measure everything, beside Postfix; ARGS=classic is that one alone
+	@$(BIN)/python -m bench $(ARGS)
 
 fix: setup ## format, and mend what can be mended safely
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .

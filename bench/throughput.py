@@ -1,116 +1,100 @@
-"""Throughput beside Postfix: the same load, the same sink, in turns, medians of three.
+"""Throughput: the same load through each system to the same sink, in turns, medians of --rounds runs.
 
     smtp-source -s 50 -l 4096 -m N [-d] -> ByReturn | Postfix -> smtp-sink
 
-Run with `make bench` or `python -m bench.throughput --json`. Needs Debian's postfix (smtp-source, smtp-sink)
-and, for the comparison, root. Everything talks to loopback and stops by itself.
+With -d ("kept connections") a client uses one connection for all its messages, without it each message has
+one of its own. The sink is named by a static route and a relayhost; no names are looked up.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
-import statistics
 import sys
-import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Final
 
-from bench.rig import ByReturn, Postfix, Rig, Sink, cpu_seconds, free_port, run_source
+from bench.figures import Benchmark, Figure, add_alone, run, say
+from bench.load import run_source
+from bench.machine import cpu_seconds, free_port, missing, pss_mb
+from bench.names import Unmeasurable
+from bench.sinks import CountingSink
+from bench.systems import ByReturn, Postfix, System, why_no_postfix
 
-SESSIONS = 50
-OCTETS = 4096
+_SESSIONS: Final = 50
+_CASES: Final = {True: "kept connections", False: "a connection each"}
 
 
 @dataclass(frozen=True)
-class Run:
+class Turn:
     """One run: messages a second accepted and delivered, CPU a message, memory."""
 
-    system: str
-    reuse: bool
-    accepted_per_second: float
-    delivered_per_second: float
-    cpu_ms_per_message: float
+    accepted: float
+    delivered: float
+    cpu_ms: float
     rss_mb: float
+    pss_mb: float
 
 
-def one_run(rig: Rig, messages: int, *, reuse: bool) -> Run:
-    """Send so many messages through a system into a fresh sink."""
-    before = cpu_seconds(rig.pids())
-    counted = rig.sink.count()
-    began, accepted_at = run_source(rig.port, messages, OCTETS, SESSIONS, reuse=reuse)
-    delivered_at = rig.sink.wait_for(counted + messages, limit=300)
-    spent = cpu_seconds(rig.pids()) - before
-    return Run(
-        rig.name,
-        reuse,
+def one_turn(system: System, sink: CountingSink, messages: int, *, reuse: bool) -> Turn:
+    """Send so many messages through a system; wait until the sink has all of them."""
+    before, counted = cpu_seconds(system.pids()), sink.count()
+    began, accepted_at = run_source(system.port, messages, _SESSIONS, reuse=reuse, to="info@counted.example")
+    delivered_at = sink.wait_for(counted + messages, limit=300)
+    spent = cpu_seconds(system.pids()) - before
+    return Turn(
         messages / (accepted_at - began),
         messages / (delivered_at - began),
         1000 * spent / messages,
-        rig.rss_mb(),
+        system.rss_mb(),
+        pss_mb(system.pids()),
     )
 
 
-def medians(runs: list[Run]) -> dict[str, dict[str, float]]:
-    """The medians by system and kind of load."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(f"{run.system} {'-d' if run.reuse else '  '}", []).append(run)
-    names = ("accepted_per_second", "delivered_per_second", "cpu_ms_per_message", "rss_mb")
-    return {
-        key: {name: round(statistics.median(getattr(run, name) for run in same), 3) for name in names}
-        for key, same in groups.items()
-    }
+def figures(case: str, system: str, turns: list[Turn]) -> Iterator[Figure]:
+    """The medians."""
+    yield Figure(case, "accepted", system, median(turn.accepted for turn in turns), "/s")
+    yield Figure(case, "delivered", system, median(turn.delivered for turn in turns), "/s")
+    yield Figure(case, "CPU a message", system, median(turn.cpu_ms for turn in turns), "ms")
+    yield Figure(case, "RSS", system, median(turn.rss_mb for turn in turns), "MB")
+    yield Figure(case, "PSS", system, median(turn.pss_mb for turn in turns), "MB")
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--messages", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--alone", action="store_true", help="leave Postfix out")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    for program in ("smtp-source", "smtp-sink"):
-        if shutil.which(program) is None:
-            print(f"{program} is missing: install Debian's postfix. Nothing was measured.", file=sys.stderr)
-            return 1
-    runs: list[Run] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="byreturn-bench-") as folder,
-        Sink(free_port()) as sink,
-        ByReturn(Path(folder) / "byreturn", sink) as ours,
-    ):
-        if options.alone:
-            measure([ours], runs, options)
-        else:
-            with Postfix(Path(folder) / "postfix", sink) as theirs:
-                measure([ours, theirs], runs, options)
-    table = medians(runs)
-    if options.json:
-        print(json.dumps({"runs": [asdict(run) for run in runs], "medians": table}, indent=2))
-    else:
-        for key, row in table.items():
-            words = "  ".join(f"{name} {value:>9}" for name, value in row.items())
-            print(f"{key:<12} {words}")
-    return 0
-
-
-def measure(systems: list[Rig], runs: list[Run], options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
     """Take turns, so that a slow minute of the machine hits everybody."""
-    for _ in range(options.rounds):
-        for reuse in (True, False):
-            for rig in systems:
-                run = one_run(rig, options.messages, reuse=reuse)
-                runs.append(run)
-                print(
-                    f"{run.system:<9}{' -d' if reuse else '   '} accepted {run.accepted_per_second:7.0f}/s"
-                    f"  delivered {run.delivered_per_second:7.0f}/s  cpu {run.cpu_ms_per_message:6.3f} ms"
-                    f"  rss {run.rss_mb:6.1f} MB",
-                    file=sys.stderr,
-                )
+    if gone := missing("smtp-source", "smtp-sink"):
+        raise Unmeasurable(f"{' and '.join(gone)} missing: install Debian's postfix. Nothing was measured.")
+    turns: dict[tuple[bool, str], list[Turn]] = {}
+    with ExitStack() as stack:
+        sink = stack.enter_context(CountingSink(free_port()))
+        route = f'[[route]]\ndomain = "counted.example"\nhosts = ["127.0.0.1:{sink.port}"]'
+        systems: list[System] = [stack.enter_context(ByReturn(folder / "byreturn", extra=route))]
+        why_not = "it was left out" if options.alone else why_no_postfix()
+        if why_not:
+            say(f"Postfix was not measured: {why_not}.")
+        else:
+            relay = f"relayhost = [127.0.0.1]:{sink.port}\nsmtp_host_lookup = native"
+            systems.append(stack.enter_context(Postfix(folder / "postfix", extra=relay)))
+        for _ in range(options.rounds):
+            for reuse in _CASES:
+                for system in systems:
+                    turn = one_turn(system, sink, options.messages, reuse=reuse)
+                    turns.setdefault((reuse, system.name), []).append(turn)
+                    say(f"{_CASES[reuse]}, {system.name}: {turn.accepted:.0f}/s, {turn.delivered:.0f}/s")
+    return [each for (reuse, name), found in turns.items() for each in figures(_CASES[reuse], name, found)]
 
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    parser.add_argument("--messages", type=int, default=5000, help="in a run (default: 5000)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each kind (default: 3)")
+    add_alone(parser)
+
+
+BENCHMARK: Final = Benchmark("throughput", __doc__ or "", add_options, measure)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(BENCHMARK))
