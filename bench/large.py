@@ -1,6 +1,7 @@
 """Large and slow clients: what they take from those who send small mail meanwhile.
 
-    small    messages of 4 kB at a steady rate: from the instant when one is due to its 250, and on to arrival
+    small    messages of 4 kB at a steady rate, with a connection each: from the instant when one is due to
+             its 250, and on to its arrival
     large    50 MB messages, begun at a steady rate as well, each sent as fast as it goes
     slow     1,000 clients who each send 1,000 octets a second, in messages of 20 kB
 
@@ -67,7 +68,7 @@ def one_part(net: Net, system: System, options: argparse.Namespace, *, is_loaded
     slow = Slow(options.slow, _SLOW_OCTETS, _SENDER, f"{tag}@slow.example")
     with ExitStack() as stack:
         sampler = stack.enter_context(Sampler(system.pids, 0.2))
-        small = stack.enter_context(Load(system.port, paced=letters))
+        small = stack.enter_context(Load(system.port, paced=letters, reuse=False))
         others = small
         if is_loaded:
             others = stack.enter_context(

@@ -56,7 +56,11 @@ class Answered:
 
 
 class Load:
-    """The clients; a context manager. They end when all is sent, or `grace` seconds after `seconds`."""
+    """The clients; a context manager. They end when all is sent, or `grace` seconds after `seconds`.
+
+    `sessions`: so many messages are on their way to the server at once. `reuse`: a client keeps its
+    connection for the next message.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Load:
         *,
         paced: Sequence[Letter] = (),
         sessions: int = 20,
+        reuse: bool = True,
         slow: Slow | None = None,
         seconds: float = 0.0,
         grace: float = _END_SECONDS,
@@ -81,7 +86,7 @@ class Load:
         }
         if paced:
             messages = [(one.after, one.sender, one.recipients, one.octets) for one in paced]
-            task["paced"] = {"sessions": sessions, "messages": messages}
+            task["paced"] = {"sessions": sessions, "reuse": reuse, "messages": messages}
         if slow is not None:
             task["slow"] = asdict(slow)
         self._helper = Helper("bench.load_process", task, self._hear)

@@ -1,7 +1,8 @@
 """The clients: one process that sends mail to a server at given instants, and says when each 250 came.
 
-    paced   messages with an instant each; `sessions` connections take them in turn (an open loop: a server
-            that is slow is sent no less). One that finds no free connection waits, and `began` tells it.
+    paced   messages with an instant each; `sessions` clients take them in turn (an open loop: a server that
+            is slow is sent no less). One that finds no free client waits, and `began` tells it. With `reuse`
+            a client keeps its connection, else each message has one of its own.
     slow    clients that send contents of `octets` at 1,000 octets a second, again and again
 
 The task: {"port", "start_at", "slow_until", "until", "paced": {...}, "slow": {...}}; a kind may be left out.
@@ -137,6 +138,8 @@ async def _paced(server: Server, task: dict[str, Any]) -> None:
         session = Session(server.port)
         while (letter := await queue.get()) is not None:
             await _send(server, "paced", session, letter, is_slow=False)
+            if not task["reuse"]:
+                session.close()
         session.close()
 
     workers = [asyncio.create_task(work()) for _ in range(task["sessions"])]
