@@ -1,7 +1,8 @@
 """Heavy weather: how soon failures are reported while many hosts are dead and mail for them keeps coming.
 
     load     `--rate` messages a second for `--seconds`, one recipient each, over `--domains` domains in turn:
-             15 % of them accept TCP and never speak, 15 % refuse connections, the rest take their mail
+             15 % of them accept TCP and never speak, 15 % refuse connections, the rest take their mail;
+             each has an address of its own
     probes   100 messages, each to an address that a good host answers with 550, spread over the second half
              of the load, so that they come while the dead have been at work for a while
 
@@ -56,8 +57,9 @@ def make_weather(net: Net, options: argparse.Namespace, *, has_dead: bool) -> We
     throw.shuffle(plan)
     tag = "dead" if has_dead else "alive"
     domains = [
-        (net.domain(f"{tag}{number}", behaviour=kind if has_dead else "good"), kind)
+        (net.domain(f"{tag}{number}", behaviour=behaviour, address=net.own_address(behaviour)), kind)
         for number, kind in enumerate(plan)
+        for behaviour in (kind if has_dead else "good",)
     ]
     total = int(options.rate * options.seconds)
     items = [
