@@ -46,6 +46,8 @@ from byreturn.service.settlement import Settlement
 _GATHER_WAYS: Final[Duration] = 20
 _CLAIM_AGAIN: Final[Duration] = 1000
 _CLAIM_ROWS: Final = 500
+# Between two claims of a long queue, so that what comes in meanwhile is not kept waiting by it.
+_CLAIM_PAUSE: Final[Duration] = 20
 _LONGEST_SLEEP: Final[Duration] = 60_000
 
 
@@ -281,7 +283,7 @@ class Dispatcher:
         if claimed.has_more:
             self._has_more = True
             if claimed.consignments:
-                self._wake_at(self._clock.now())
+                self._wake_at(self._clock.now() + _CLAIM_PAUSE)
         if claimed.next_due_at is not None:
             self._wake_at(claimed.next_due_at)
         for consignment in claimed.consignments:
