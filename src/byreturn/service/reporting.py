@@ -92,7 +92,7 @@ class Reporting:
         self._spool = world.spool
         self._dispatcher = dispatcher
         self._brake = brake
-        brake.follow(lambda _: self._look())
+        brake.follow(lambda _: self._look_at(self._clock.now()))
         self._ids = ids
         self._at_work: set[QueueId] = set()
         self._timer: Timer | None = None
