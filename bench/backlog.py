@@ -86,13 +86,11 @@ def fresh_turn(
     if not wait_for(lambda: all(one.recipients[0] in net.sinks.arrivals for one in letters), 60):
         raise RuntimeError(f"fresh mail did not arrive: {server.name}, {tag}")
     ways = [net.sinks.arrivals[one.recipients[0]][0] - accepted[at] for at, one in enumerate(letters)]
-    p95 = percentile(ways, 0.95)
-    assert p95 is not None
     return Fresh(
         options.messages / (accepted_at - began),
         options.messages / (delivered_at - began),
         1000 * cpu / options.messages,
-        p95,
+        percentile(ways, 0.95, len(letters)),
     )
 
 
@@ -139,13 +137,15 @@ def dead(net: Net, folder: Path, behaviour: str, options: argparse.Namespace) ->
     server.data.mkdir(parents=True)
     build(server.data, Stock(options.dead, 1, f"{behaviour}.example", 0))
     calls, address = net.sinks.calls, net.address_of(behaviour)
+    # Long enough for a round of connections to a silent host to end and the next one to begin.
+    quiet = max(interval / 3, 1.5 * _SILENT_PATIENCE)
 
     def made() -> list[float]:
         return [at for at, to in tuple(calls) if to == address]
 
     before = Snapshot(server.data)
     with server:
-        wait_for(lambda: made() and time.monotonic() - made()[-1] > interval / 3, _DISCOVERY_LIMIT)
+        wait_for(lambda: made() and time.monotonic() - made()[-1] > quiet, _DISCOVERY_LIMIT)
         found = made()
         # No probe comes in the middle of an interval, and what was found is written by then.
         after = Snapshot(server.data)
@@ -155,7 +155,7 @@ def dead(net: Net, folder: Path, behaviour: str, options: argparse.Namespace) ->
         for _ in range(_PROBES_SEEN):
             count = len(made())
             wait_for(
-                lambda count=count: len(made()) > count and time.monotonic() - made()[-1] > interval / 3,  # type: ignore[misc]
+                lambda count=count: len(made()) > count and time.monotonic() - made()[-1] > quiet,  # type: ignore[misc]
                 4 * interval,
             )
             latest = Snapshot(server.data)
@@ -204,7 +204,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipients", type=int, default=1_000_000, help="that wait (default: 1,000,000)")
     parser.add_argument("--destinations", type=int, default=20_000, help="of theirs (default: 20,000)")
     parser.add_argument("--dead", type=int, default=100_000, help="for one dead host (default: 100,000)")
-    parser.add_argument("--interval", type=int, default=10, help="seconds between its probes (default: 10)")
+    parser.add_argument(
+        "--interval", type=int, default=10, help="seconds between its probes, 6 or more (default: 10)"
+    )
     parser.add_argument("--messages", type=int, default=5000, help="fresh ones in a turn (default: 5000)")
     parser.add_argument("--rate", type=float, default=200, help="of steady mail, a second (default: 200)")
     parser.add_argument("--seconds", type=float, default=10, help="of steady mail in a turn (default: 10)")

@@ -39,6 +39,7 @@ DEATHS: Final = {
 }
 MISSPELT: Final = {"user": "misspelled user", "domain": "misspelled domain"}
 _PAUSE: Final = 0.25
+_GOOD_SECONDS: Final = 5.0
 _LIMIT: Final = 35.0
 _PATIENT_LIMIT: Final = 310.0
 # After the report: time in which a second one about the same address would come.
@@ -82,6 +83,8 @@ def send(net: Net, system: System, messages: list[Classic], limit: float) -> dic
         if len(accepted) != len(messages):
             raise RuntimeError(f"{system.name} took {len(accepted)} of {len(messages)} messages")
     wait_for(lambda: all(net.sinks.failure_reported_at(one.sender, one.bad) for one in messages), limit)
+    # The report may be there before the good address has its mail.
+    wait_for(lambda: all(one.good in net.sinks.arrivals for one in messages), _GOOD_SECONDS)
     found: dict[Classic, float | None] = {}
     for number, one in enumerate(messages):
         at = net.sinks.failure_reported_at(one.sender, one.bad)

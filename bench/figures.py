@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import signal
 import sys
 import tempfile
@@ -54,22 +55,24 @@ class Benchmark:
     measure: Callable[[argparse.Namespace, Path], list[Figure]]
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The value below or at which so large a share of the values lies; None where there are none."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def percentile(values: Sequence[float], share: float, total: int) -> float:
+    """The value below or at which so large a share of `total` lies; what did not come is later than all.
+
+    Infinity where that many did not come: percentiles of the lucky ones would flatter whoever lost the rest.
+    """
+    rank = max(1, math.ceil(share * total))
+    return sorted(values)[rank - 1] if rank <= len(values) else math.inf
 
 
-def spread(
-    case: str, name: str, system: str, values: Sequence[float], shares: Sequence[float] = (0.5, 0.95, 0.99)
-) -> list[Figure]:
-    """Percentiles and the maximum of some seconds."""
-    names = [("max", 1.0), *((f"p{share * 100:.0f}", share) for share in shares)]
+def spread(case: str, name: str, system: str, values: Sequence[float], total: int) -> list[Figure]:
+    """Percentiles and the maximum of the seconds that each of `total` took."""
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+    found = {word: percentile(values, share, total) for word, share in shares.items()}
     return [
-        Figure(case, f"{name}, {word}", system, percentile(values, share), "s", "" if values else "none came")
-        for word, share in (*names[1:], names[0])
+        Figure(case, f"{name}, {word}", system, value, "s")
+        if value < math.inf
+        else Figure(case, f"{name}, {word}", system, None, "s", "did not come")
+        for word, value in found.items()
     ]
 
 

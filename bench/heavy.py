@@ -17,6 +17,7 @@ time on a fresh queue: what the dead cost is the ratio of the two. The large cas
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -143,9 +144,9 @@ def one_run(net: Net, system: System, weather: Weather, patience: float) -> Seen
 
 def figures(case: str, system: str, seen: Seen) -> Iterator[Figure]:
     """Tell what was seen."""
-    yield from spread(case, "250 to report", system, seen.reports, (0.5, 0.99))
+    yield from spread(case, "250 to report", system, seen.reports, seen.probes)
     yield Figure(case, "probes reported", system, len(seen.reports), f"of {seen.probes}")
-    yield from spread(case, "250 to arrival", system, seen.arrivals, (0.5, 0.95, 0.99))
+    yield from spread(case, "250 to arrival", system, seen.arrivals, seen.good)
     yield Figure(case, "good mail arrived", system, len(seen.arrivals), f"of {seen.good}")
     yield Figure(case, "good mail twice", system, seen.duplicates)
     yield Figure(case, "not accepted", system, seen.refused, "messages")
@@ -173,19 +174,18 @@ def alone(
 
 def cost(pairs: list[tuple[Seen, Seen]]) -> Iterator[Figure]:
     """What the dead cost: medians of the ratios, with the dead to without."""
-    quantities: dict[str, Callable[[Seen], float | None]] = {
-        "250 to report, p99": lambda seen: percentile(seen.reports, 0.99),
-        "250 to arrival, p95": lambda seen: percentile(seen.arrivals, 0.95),
+    quantities: dict[str, Callable[[Seen], float]] = {
+        "250 to report, p99": lambda seen: percentile(seen.reports, 0.99, seen.probes),
+        "250 to arrival, p95": lambda seen: percentile(seen.arrivals, 0.95, seen.good),
         "RSS, peak": lambda seen: seen.rss_mb,
     }
     for name, quantity in quantities.items():
-        found = [
-            above / below
-            for above, below in ((quantity(dead), quantity(live)) for dead, live in pairs)
-            if above and below
-        ]
-        value = median(found) if found else None
-        yield Figure("with the dead to without", name, RATIO, value, note=f"(pairs={len(found)})")
+        # What did not come at all makes a ratio without end; a pair without a figure below it makes none.
+        found = [quantity(dead) / quantity(live) for dead, live in pairs if quantity(live) < math.inf]
+        value = median(found) if found else math.inf
+        is_known = value < math.inf
+        note = f"(pairs={len(found)})" if is_known else "did not come"
+        yield Figure("with the dead to without", name, RATIO, value if is_known else None, note=note)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:

@@ -14,6 +14,7 @@ connections, and as many of one client (its defaults are 1,000 and 50).
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -106,8 +107,8 @@ def one_part(net: Net, system: System, options: argparse.Namespace, *, is_loaded
 
 def figures(case: str, system: str, part: Part) -> Iterator[Figure]:
     """Tell what was seen."""
-    yield from spread(case, "small: due to 250", system, part.answers)
-    yield from spread(case, "small: 250 to arrival", system, part.ways)
+    yield from spread(case, "small: due to 250", system, part.answers, part.small)
+    yield from spread(case, "small: 250 to arrival", system, part.ways, part.small)
     yield Figure(case, "small: accepted", system, len(part.answers), f"of {part.small}")
     yield Figure(case, "small: arrived", system, len(part.ways), f"of {part.small}")
     if case == _CASES[1]:
@@ -132,8 +133,8 @@ def both_parts(options: argparse.Namespace, net: Net, system: System) -> Iterato
         ("small: due to 250, p95", [part.answers for part in parts]),
         ("small: 250 to arrival, p95", [part.ways for part in parts]),
     ):
-        alone, loaded = (percentile(some, 0.95) for some in values)
-        if alone and loaded:
+        alone, loaded = (percentile(some, 0.95, part.small) for some, part in zip(values, parts, strict=True))
+        if loaded < math.inf:
             where = RATIO if options.alone else system.name
             yield Figure("with them to without", name, where, loaded / alone)
 
