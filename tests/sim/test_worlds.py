@@ -15,6 +15,7 @@ import byreturn.spool.settling
 from byreturn.mail import Cause
 from byreturn.policy import Fate, Refused, Relayed, TlsLevel
 from byreturn.service.attempt import Attempt
+from byreturn.service.candidates import Candidates, NobodyTook
 from byreturn.spool import SpoolRefused
 from byreturn.spool.statements import SQL
 
@@ -102,9 +103,7 @@ def _certificates_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_tls_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        Attempt, "_exhausted", lambda attempt: attempt._conclude((attempt._findings + attempt._refusals)[-1])
-    )
+    monkeypatch.setattr(Candidates, "verdict", lambda all: NobodyTook((all._findings + all._refusals)[-1]))
 
 
 @pytest.mark.parametrize(
