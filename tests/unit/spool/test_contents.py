@@ -16,6 +16,7 @@ from byreturn.spool.opening import CONTENT_FOLDER
 
 CALLS = ("open", "write", "fsync", "close", "rename")
 NUMBER = QueueId(794354201395265536)
+MIB = 1 << 20
 PIECES = [b"a" * 1000, b"b" * 2000, b"c" * 3000]
 
 
@@ -336,3 +337,42 @@ def test_a_file_that_cannot_be_opened_is_a_fault(box, monkeypatch):
     (fault,) = told
     assert isinstance(fault, SpoolFault)
     assert "Too many open files" in fault.why
+
+
+def test_a_large_content_goes_to_the_disk_while_it_comes_in(tmp_path, monkeypatch):
+    clock = VirtualClock()
+    writer = FileWriter(tmp_path, NUMBER, InlineWorker(clock))
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    for _ in range(9):
+        assert writer.write(b"x" * MIB) is None
+        clock.run_now()
+    assert synced == [4 * MIB, 8 * MIB]
+
+
+def test_an_error_while_it_comes_in_is_not_forgotten_by_the_sync_at_the_end(tmp_path, monkeypatch):
+    clock = VirtualClock()
+    writer = FileWriter(tmp_path, NUMBER, InlineWorker(clock))
+
+    def fail(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    answers = []
+    assert writer.write(b"x" * 5 * MIB) is None
+    # The end comes while the portion is on its way.
+    writer.seal(answers.append)
+    clock.run_now()
+    assert answers == [SpoolFault(f"cannot write {tmp_path / id_text(NUMBER)}.part: Input/output error")]
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_end_waits_for_a_portion_on_its_way(tmp_path):
+    clock = VirtualClock()
+    writer = FileWriter(tmp_path, NUMBER, InlineWorker(clock))
+    answers = []
+    writer.write(b"x" * 5 * MIB)
+    writer.seal(answers.append)
+    clock.run_now()
+    assert answers == [None]
+    assert (tmp_path / id_text(NUMBER)).stat().st_size == 5 * MIB
