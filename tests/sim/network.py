@@ -9,11 +9,12 @@ handshake succeeds is for the side that was dialled to say, with `take_tls`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from byreturn.mail import Duration
+from byreturn.mail import Duration, Instant
 from byreturn.ports import (
     Clock,
     DialFailed,
@@ -59,6 +60,7 @@ class SimStream:
         self._held: list[bytes] = []
         self._handshake: Handshake | None = None
         self._awaits: Callable[[TlsFacts | TlsFailed], None] | None = None
+        self.visit: Visit | None = None
         self.local = local
         self.peer = peer
         self.tls: TlsFacts | None = None
@@ -93,6 +95,8 @@ class SimStream:
         if in_tls != (self.tls is not None or self._handshake is not None):
             self.abort()
             return
+        if self.visit is not None:
+            self.visit.hear()
         if self._is_paused:
             self._held.append(data)
         elif self._user is not None:
@@ -164,8 +168,7 @@ class SimStream:
     def _end(self, why: str) -> None:
         if not self._is_open:
             return
-        self._is_open = False
-        self._awaits = None
+        self._shut()
         other = self._other
         if other is not None:
             self._clock.call_later(LATENCY, lambda: other.lose(why))
@@ -174,9 +177,14 @@ class SimStream:
     def lose(self, why: str) -> None:
         """The other end has gone."""
         if self._is_open:
-            self._is_open = False
-            self._awaits = None
+            self._shut()
             self._told(why)
+
+    def _shut(self) -> None:
+        self._is_open = False
+        self._awaits = None
+        if self.visit is not None:
+            self.visit.end()
 
     def break_off(self) -> None:
         """The process at this end died: nobody is told here, the other end sees a reset."""
@@ -197,6 +205,61 @@ class Host:
     state: HostState = HostState.UP
 
 
+class Traffic:
+    """What a server has open, from the dial on, as the network sees it.
+
+    `now`, `most`: connections by endpoint, those that are being made among them; `unproven`: those that have
+    brought no octet yet. `dials` tells when each was begun.
+    """
+
+    def __init__(self) -> None:
+        self.now: Counter[Endpoint] = Counter()
+        self.most: Counter[Endpoint] = Counter()
+        self.unproven = 0
+        self.most_unproven = 0
+        self.most_in_all = 0
+        self.dials: list[tuple[Instant, Endpoint]] = []
+
+    def begin(self, at: Instant, endpoint: Endpoint) -> Visit:
+        self.dials.append((at, endpoint))
+        self.now[endpoint] += 1
+        self.unproven += 1
+        self.most[endpoint] = max(self.most[endpoint], self.now[endpoint])
+        self.most_unproven = max(self.most_unproven, self.unproven)
+        self.most_in_all = max(self.most_in_all, self.now.total())
+        return Visit(self, endpoint)
+
+    def dials_to(self, endpoint: Endpoint, since: Instant = 0) -> list[Instant]:
+        """When an endpoint was dialled."""
+        return [at for at, there in self.dials if there == endpoint and at >= since]
+
+    def forget_most(self) -> None:
+        """Begin anew to see how many there are at once."""
+        self.most.clear()
+        self.most_unproven = self.most_in_all = 0
+
+
+class Visit:
+    """One connection, from the dial to its end."""
+
+    def __init__(self, traffic: Traffic, endpoint: Endpoint) -> None:
+        self._traffic = traffic
+        self._endpoint = endpoint
+        self._is_heard = False
+        self._is_over = False
+
+    def hear(self) -> None:
+        if not self._is_heard and not self._is_over:
+            self._is_heard = True
+            self._traffic.unproven -= 1
+
+    def end(self) -> None:
+        if not self._is_over:
+            self.hear()
+            self._is_over = True
+            self._traffic.now[self._endpoint] -= 1
+
+
 class SimNetwork:
     """All hosts by endpoint. `clock` is the world's: octets under way outlive a process that dies."""
 
@@ -205,7 +268,7 @@ class SimNetwork:
         self.hosts: dict[Endpoint, Host] = {}
         self._piece = piece
         self._port = 40_000
-        self.dials = 0
+        self.traffic = Traffic()
 
     def pair(self, near: Endpoint, far: Endpoint) -> tuple[SimStream, SimStream]:
         """Make both ends of a connection."""
@@ -223,11 +286,13 @@ class SimNetwork:
 class SimDial:
     """A connection being made."""
 
-    def __init__(self) -> None:
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
         self.is_cancelled = False
 
     def cancel(self) -> None:
         self.is_cancelled = True
+        self.visit.end()
 
 
 class SimDialer:
@@ -237,6 +302,12 @@ class SimDialer:
         self._network = network
         self._clock = clock
         self._own = own
+        self._under_way: set[SimDial] = set()
+
+    def die(self) -> None:
+        """The process is dead: nobody waits for these any more."""
+        for dial in self._under_way:
+            dial.cancel()
 
     def dial(
         self,
@@ -246,24 +317,29 @@ class SimDialer:
         *,
         source: str = "",
     ) -> SimDial:
-        self._network.dials += 1
-        dial = SimDial()
+        dial = SimDial(self._network.traffic.begin(self._clock.now(), endpoint))
+        self._under_way.add(dial)
 
         def answer() -> None:
+            self._under_way.discard(dial)
             if dial.is_cancelled:
                 return
             host = self._network.hosts.get(endpoint)
             if host is None or host.state is HostState.REFUSING:
+                dial.visit.end()
                 done(DialFailed("connection refused", refused=True))
                 return
             near = Endpoint(source or "127.0.0.1", self._network.next_port())
             ours, theirs = self._network.pair(near, endpoint)
+            ours.visit = dial.visit
             self._own(ours)
             done(ours)
             host.answer(theirs)
 
         def silence() -> None:
+            self._under_way.discard(dial)
             if not dial.is_cancelled:
+                dial.visit.end()
                 done(DialFailed("no answer", refused=False, timed_out=True))
 
         host = self._network.hosts.get(endpoint)

@@ -12,7 +12,7 @@ from random import Random  # noqa: TID251 - the seed of the world
 
 from tests.sim.network import Handshake, SimStream
 
-from byreturn.mail import Instant
+from byreturn.mail import MINUTE, SECOND, Duration, Instant
 from byreturn.ports import Clock
 
 _MARK = re.compile(rb"^X-Sim: (\S+)\r\n", re.MULTILINE)
@@ -20,7 +20,12 @@ _MARK = re.compile(rb"^X-Sim: (\S+)\r\n", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Mood:
-    """How a peer behaves; chances are drawn for each occasion."""
+    """How a peer behaves; chances are drawn for each occasion.
+
+    `connections` are as many as it takes at once; to one more it says 421, and so it does after `messages` of
+    one connection. `pace`: messages a minute. `takes`: how long it works on a content. `comes_back`: whoever
+    is new is told to come again after so long, and is refused again if he comes sooner.
+    """
 
     greeting: str = "220 peer ESMTP"
     silent_after: str = ""
@@ -37,6 +42,11 @@ class Mood:
     # What STARTTLS is answered; empty: it is not offered. "inject": 220, and clear text behind it.
     starttls: str = ""
     handshake: Handshake = Handshake.WORKS
+    connections: int = 0
+    messages: int = 0
+    pace: int = 0
+    takes: Duration = 0
+    comes_back: Duration = 0
 
 
 @dataclass
@@ -61,6 +71,10 @@ class SimPeer:
     ledger: list[Copy] = field(default_factory=list)
     refused_at: dict[str, list[Instant]] = field(default_factory=dict)
     greylisted: set[tuple[str, str]] = field(default_factory=set)
+    told_to_come_at: dict[tuple[str, str], Instant] = field(default_factory=dict)
+    came_too_soon: list[str] = field(default_factory=list)
+    open: int = 0
+    begun: list[Instant] = field(default_factory=list)
 
     def answer(self, stream: SimStream) -> None:
         """Take a connection."""
@@ -76,9 +90,15 @@ class _PeerSession:
         self._recipients: list[str] = []
         self._sender = ""
         self._content: bytes | None = None
+        self._messages = 0
         self._is_silent = self._mood.silent_after == "connect"
+        peer.open += 1
+        self._is_counted = True
         stream.use(self)
-        self._say(self._mood.greeting, "greeting")
+        if self._mood.connections and peer.open > self._mood.connections:
+            self._say("421 4.7.0 too many connections from you", "greeting")
+        else:
+            self._say(self._mood.greeting, "greeting")
 
     def on_data(self, data: bytes) -> None:
         self._buffer += data
@@ -105,19 +125,28 @@ class _PeerSession:
 
     def on_closed(self, why: str) -> None:
         self._is_silent = True
+        self._uncount()
+
+    def _close(self) -> None:
+        self._stream.close()
+        self._is_silent = True
+        self._uncount()
+
+    def _uncount(self) -> None:
+        if self._is_counted:
+            self._is_counted = False
+            self._peer.open -= 1
 
     def _say(self, text: str, phase: str) -> None:
         if self._is_silent:
             return
         self._stream.write("".join(f"{line}\r\n" for line in text.split("\n")).encode())
         if text.startswith(("421", "554")) and phase in ("greeting", "mail"):
-            self._stream.close()
-            self._is_silent = True
+            self._close()
         if self._mood.silent_after == phase:
             self._is_silent = True
         if self._mood.close_after == phase:
-            self._stream.close()
-            self._is_silent = True
+            self._close()
 
     def _command(self, line: str) -> None:
         mood = self._mood
@@ -140,7 +169,7 @@ class _PeerSession:
         elif verb == "MAIL":
             self._recipients = []
             self._sender = line
-            self._say(mood.reply_to_mail or "250 2.1.0 OK", "mail")
+            self._say(self._mail(), "mail")
         elif verb == "RCPT":
             self._say(self._rcpt(line), "rcpt")
         elif verb == "DATA":
@@ -154,7 +183,7 @@ class _PeerSession:
             self._say("250 2.0.0 OK", "rset")
         elif verb == "QUIT":
             self._say("221 2.0.0 bye", "quit")
-            self._stream.close()
+            self._close()
         else:
             self._say("500 5.5.1 what", "other")
 
@@ -166,6 +195,19 @@ class _PeerSession:
             self._say("220 2.0.0 go\n250-peer\n250 DSN", "starttls")
         else:
             self._say(mood.starttls, "starttls")
+
+    def _mail(self) -> str:
+        mood, peer = self._mood, self._peer
+        self._messages += 1
+        if mood.messages and self._messages > mood.messages:
+            return "421 4.7.0 too many messages in this connection"
+        if mood.pace:
+            now = peer.clock.now()
+            peer.begun = [at for at in peer.begun if now - at < MINUTE]
+            if len(peer.begun) >= mood.pace:
+                return "450 4.7.1 rate limit exceeded"
+            peer.begun.append(now)
+        return mood.reply_to_mail or "250 2.1.0 OK"
 
     def _rcpt(self, line: str) -> str:
         address = line[line.index("<") + 1 : line.index(">")]
@@ -181,6 +223,15 @@ class _PeerSession:
         if mood.greylists and (self._sender, address) not in peer.greylisted:
             peer.greylisted.add((self._sender, address))
             return "451 4.7.1 come back later"
+        if mood.comes_back:
+            known = peer.told_to_come_at.get((self._sender, address))
+            if known is None or peer.clock.now() < known:
+                if known is None:
+                    known = peer.clock.now() + mood.comes_back
+                    peer.told_to_come_at[self._sender, address] = known
+                else:
+                    peer.came_too_soon.append(address)
+                return f"450 4.2.0 greylisted, try again in {mood.comes_back // SECOND} seconds"
         self._recipients.append(address)
         return "250 2.1.5 OK"
 
@@ -198,7 +249,8 @@ class _PeerSession:
                 peer.ledger.append(Copy(mark, recipient, peer.clock.now(), not is_lost, in_tls))
         self._recipients = []
         if is_lost:
-            self._is_silent = True
-            self._stream.close()
+            self._close()
+        elif mood.takes:
+            peer.clock.call_later(mood.takes, lambda: self._say("250 2.0.0 taken", "dot"))
         else:
             self._say("250 2.0.0 taken", "dot")

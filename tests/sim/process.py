@@ -7,19 +7,42 @@ what was committed is left. The world's clock, network and peers go on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from random import Random  # noqa: TID251 - the seed of the world
+from typing import Any, Protocol
 
-from tests.sim.local import SimJournal
-from tests.sim.names import SimResolver
-from tests.sim.network import SimDialer, SimStream
-from tests.sim.recording import RecordingSpool
+from tests.sim.clock import VirtualClock
+from tests.sim.local import SimJournal, SimMailboxes
+from tests.sim.names import SimResolver, Zones
+from tests.sim.network import SimDialer, SimNetwork, SimStream
+from tests.sim.recording import Record, RecordingSpool
 
 from byreturn.mail import Duration, Instant
-from byreturn.ports import Clock, Endpoint, Timer, World
-from byreturn.service import House, ListenerSettings
+from byreturn.ports import Clock, Endpoint, Opened, Timer, World
+from byreturn.service import House, HouseSettings, ListenerSettings
+from byreturn.store import LocalDirectory
 
-if TYPE_CHECKING:
-    from tests.sim.world import Simulation
+
+class Surroundings(Protocol):
+    """What a process finds in its world; it outlives the process."""
+
+    clock: VirtualClock
+    random: Random
+    story: list[str]
+    records: list[Record]
+    network: SimNetwork
+    zones: Zones
+    directory: LocalDirectory
+    mailboxes: SimMailboxes
+    endpoint: Endpoint
+    settings: HouseSettings
+
+    def open_spool(self, clock: Clock) -> tuple[Any, Opened]:
+        """Open the spool anew: what was committed is there."""
+        ...
+
+    def failpoint(self, operation: str, when: str) -> bool:
+        """Whether to die here."""
+        ...
 
 
 class ProcessClock:
@@ -42,8 +65,8 @@ class ProcessClock:
 class SimEntropy:
     """The world's dice."""
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._random = simulation.random
+    def __init__(self, random: Random) -> None:
+        self._random = random
 
     def lot(self) -> float:
         return self._random.random()
@@ -55,20 +78,21 @@ class SimEntropy:
 class Process:
     """A living server."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Surroundings) -> None:
         self.clock = ProcessClock(simulation.clock)
         self._streams: list[SimStream] = []
+        self._dialer = SimDialer(simulation.network, self.clock, self._streams.append)
         inner, opened = simulation.open_spool(self.clock)
         self.spool: Any = inner
         self.recording = RecordingSpool(inner, simulation.records, self.clock, simulation.failpoint)
         self.journal = SimJournal(simulation.clock, simulation.story)
         world = World(
             clock=self.clock,
-            entropy=SimEntropy(simulation),
+            entropy=SimEntropy(simulation.random),
             spool=self.recording,
             epoch=opened.epoch,
             resolver=SimResolver(simulation.zones, self.clock),
-            dialer=SimDialer(simulation.network, self.clock, self._streams.append),
+            dialer=self._dialer,
             directory=simulation.directory,
             mailboxes=simulation.mailboxes.of(self.clock),
             journal=self.journal,
@@ -81,7 +105,7 @@ class Process:
         """Begin; the world knows us by now, so we may die in here already."""
         self.house.start()
 
-    def accept(self, near: Endpoint, simulation: Simulation) -> SimStream:
+    def accept(self, near: Endpoint, simulation: Surroundings) -> SimStream:
         """Connect a client; return the client's end."""
         theirs, ours = simulation.network.pair(near, simulation.endpoint)
         self._streams.append(ours)
@@ -92,5 +116,6 @@ class Process:
         """Die as by kill -9."""
         self.clock.is_alive = False
         self.recording.bury()
+        self._dialer.die()
         for stream in self._streams:
             stream.break_off()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from byreturn.mail import Destination, Instant, QueueId
+from byreturn.mail import Destination, Duration, Instant, QueueId
 from byreturn.ports import (
     Braked,
     Claimed,
@@ -46,7 +46,10 @@ Failpoint = Callable[[str, str], bool]
 
 
 class RecordingSpool:
-    """Implements `ports.Spool` on another one; `failpoint(operation, when)` is True where we die."""
+    """Implements `ports.Spool` on another one; `failpoint(operation, when)` is True where we die.
+
+    `commit_takes`: so long after the commit the caller hears of it, as from a slow disk.
+    """
 
     def __init__(self, spool: Spool, records: list[Record], clock: Clock, failpoint: Failpoint) -> None:
         self._spool = spool
@@ -54,6 +57,7 @@ class RecordingSpool:
         self._clock = clock
         self._failpoint = failpoint
         self._is_dead = False
+        self.commit_takes: Duration = 0
 
     def _watch(self, operation: str, what: Any, done: Callable[[Any], None]) -> Callable[[Any], None] | None:
         """Return the callback for the real spool; None when we died before the call."""
@@ -65,7 +69,11 @@ class RecordingSpool:
             if not isinstance(result, SpoolFault):
                 self._records.append(Record(self._clock.now(), operation, what, result))
             self._is_dead = self._is_dead or self._failpoint(operation, "after")
-            if not self._is_dead:
+            if self._is_dead:
+                return
+            if self.commit_takes:
+                self._clock.call_later(self.commit_takes, lambda: done(result))
+            else:
                 done(result)
 
         return committed
