@@ -11,7 +11,7 @@ from tests.sim.peers import Mood
 from tests.sim.town import Town
 
 from byreturn.mail import MINUTE, SECOND, Priority
-from byreturn.policy import Delivered, Interrupted, PutOff, Waiting
+from byreturn.policy import Delivered, Interrupted, PutOff, Terms, Waiting
 from byreturn.service import RelaySettings
 
 HOSTNAME = "mail.here.example"
@@ -169,6 +169,18 @@ def test_fresh_mail_passes_while_fifteen_hundred_hang() -> None:
         assert town.taken_at(letter)[0] - at <= 5 * SECOND
 
 
+def test_fresh_mail_passes_where_all_that_hang_have_another_host() -> None:
+    with Town() as town:
+        town.partner("p.example", "127.0.1.1")
+        town.start()
+        hang(town, 1200, MUTE, hosts=2)
+        town.run(5 * SECOND)
+        at = town.clock.now()
+        letter = town.send("info@p.example")
+        town.run(20 * SECOND)
+        assert town.taken_at(letter)[0] - at <= 9 * SECOND
+
+
 def test_reports_pass_at_once_while_all_hangs() -> None:
     with Town() as town:
         town.partner("p.example", "127.0.1.1")
@@ -192,6 +204,22 @@ def test_the_unproven_are_never_more_than_they_may_be() -> None:
         assert town.traffic.most_unproven == 60
         assert town.traffic.most_in_all <= 100
         assert delivered(town) == 200
+
+
+def test_a_newcomer_is_not_kept_out_by_lanes_that_have_much_to_send() -> None:
+    with Town(relay=RelaySettings(HOSTNAME, connections=20), terms=Terms(connections=10)) as town:
+        for number in range(3):
+            town.partner(f"p{number}.example", f"127.0.1.{number + 1}", mood=Mood(takes=SECOND))
+        town.partner("q.example", "127.0.2.1")
+        town.start()
+        for number in range(600):
+            town.send(f"info@p{number % 3}.example", sender=f"s{number}@here.example")
+        town.run(20 * SECOND)
+        at = town.clock.now()
+        letter = town.send("info@q.example")
+        town.run(2 * MINUTE)
+        assert town.taken_at(letter)[0] - at <= 2 * SECOND
+        assert delivered(town) == 601
 
 
 # --- Senders ------------------------------------------------------------------------------------------

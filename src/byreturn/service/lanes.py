@@ -176,8 +176,12 @@ class Lane:
         return self._completed_at > at
 
     def keep(self, connection: Connection, place: Place) -> None:
-        """Keep a connection that an attempt has done with, if it is still good."""
-        if not connection.is_ready or connection.transactions >= self._messages_per_connection():
+        """Keep a connection that an attempt has done with, if it is still good.
+
+        Where others wait for room, this lane stands in line with them for its next message.
+        """
+        is_used_up = connection.transactions >= self._messages_per_connection()
+        if not connection.is_ready or is_used_up or self._relay.room.is_short:
             connection.quit()
             place.leave()
             return

@@ -107,6 +107,7 @@ class Room:
         self._reports = _Turns()
         self._line = _Turns()
         self._is_asking = False
+        self._is_serving = False
         self._is_serving_soon = False
         self._patience = wheel.watch(self._serve)
 
@@ -120,12 +121,21 @@ class Room:
         """How many of them have not heard a word yet."""
         return len(self._unproven)
 
+    @property
+    def is_short(self) -> bool:
+        """Whether somebody waits who could use the place of a connection that is kept."""
+        is_full = self._taken >= self._unreserved and len(self._unproven) < self._unproven_limit
+        return is_full and bool(self._line or self._reports)
+
     # --- Taking ---------------------------------------------------------------------------------------
 
     def take(self, guest: Guest) -> Place | None:
         """Take a place for a host that is to be dialled; None where there is no room now."""
-        # While room is being made for somebody, nobody else takes it.
-        if self._is_asking or not self._has_room(is_report=guest.is_report):
+        # While room is being made for somebody, nobody else takes it; and others may have been here before.
+        is_behind = self._reports or (self._line and not guest.is_report)
+        if self._is_asking or (is_behind and not self._is_serving):
+            return None
+        if not self._has_room(is_report=guest.is_report):
             return None
         place = Place(self, guest, self._clock.now())
         self._taken += 1
@@ -182,24 +192,30 @@ class Room:
                 self._taken -= 1
             case _:
                 pass
-        if (self._line or self._reports) and not self._is_serving_soon:
-            self._is_serving_soon = True
-            self._clock.call_later(0, self._serve)
+        if self._line or self._reports:
+            self._serve_soon()
 
     # --- Waiting --------------------------------------------------------------------------------------
 
     def wait(self, guest: Guest) -> None:
         """Stand in line."""
         (self._reports if guest.is_report else self._line).add(guest)
+        if self._is_asking:
+            self._serve_soon()
+
+    def _serve_soon(self) -> None:
+        if not self._is_serving_soon:
+            self._is_serving_soon = True
+            self._clock.call_later(0, self._serve)
 
     def _serve(self) -> None:
         """Give a place to each who waits, lane after lane, as long as there is room."""
         self._is_serving_soon = False
+        self._is_serving = True
         for line, is_report in ((self._reports, True), (self._line, False)):
-            for _ in range(len(line)):
-                if not self._has_room(is_report=is_report):
-                    break
+            while line and self._has_room(is_report=is_report):
                 line.next().use_one_place()
+        self._is_serving = False
 
 
 class _Turns:
