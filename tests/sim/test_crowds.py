@@ -138,6 +138,22 @@ def test_a_second_host_is_used_soon_where_the_first_is_silent(how: str) -> None:
         assert not failing(town)
 
 
+@pytest.mark.parametrize("lanes", ["one", "many"])
+def test_a_thousand_domains_on_a_silent_address_find_out_together(lanes: str) -> None:
+    with Town() as town:
+        town.host("mx", "127.0.1.1", state=HOLE)
+        for number in range(1000):
+            town.domain(f"d{number}.example", "mx" if lanes == "one" else f"mx{number}")
+            town.zones.addresses[f"mx{number}"] = ("127.0.1.1",)
+        town.start()
+        for number in range(1000):
+            town.send(f"info@d{number}.example")
+        town.run(MINUTE)
+        assert town.states() == {Waiting: 1000}
+        assert len(failing(town)) == 1000
+        assert len(town.dials("127.0.1.1")) <= 50
+
+
 # --- A full room --------------------------------------------------------------------------------------
 
 
