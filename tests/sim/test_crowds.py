@@ -10,7 +10,7 @@ from tests.sim.network import HostState
 from tests.sim.peers import Mood
 from tests.sim.town import Town
 
-from byreturn.mail import MINUTE, SECOND, Priority
+from byreturn.mail import MINUTE, SECOND, Cause, Priority, WeFound
 from byreturn.policy import Delivered, Interrupted, PutOff, Terms, Waiting
 from byreturn.service import RelaySettings
 
@@ -152,6 +152,22 @@ def test_a_thousand_domains_on_a_silent_address_find_out_together(lanes: str) ->
         assert town.states() == {Waiting: 1000}
         assert len(failing(town)) == 1000
         assert len(town.dials("127.0.1.1")) <= 50
+
+
+def test_a_busy_address_is_not_a_silent_one() -> None:
+    # A host of a thousand and more domains takes fifty connections and works slowly; nobody is put off.
+    with Town() as town:
+        town.host("mx", "127.0.1.1", mood=Mood(takes=2 * SECOND))
+        for number in range(1500):
+            town.domain(f"d{number}.example", f"mx{number}")
+            town.zones.addresses[f"mx{number}"] = ("127.0.1.1",)
+        town.start()
+        for number in range(1500):
+            town.send(f"info@d{number}.example")
+        town.run(2 * MINUTE)
+        assert delivered(town) == 1500
+        assert not failing(town)
+        assert town.traffic.most[town.endpoint_of("127.0.1.1")] == 50
 
 
 # --- A full room --------------------------------------------------------------------------------------
@@ -359,3 +375,26 @@ def test_nothing_is_left_in_memory_when_all_has_gone() -> None:
         assert all(lane.is_idle for lane in relay._lanes.values())
         assert town.traffic.now.total() == 0
         assert Counter(town.copies().values()) == {1: 600}
+
+
+def test_what_we_say_of_a_host_that_was_not_dialled_is_true() -> None:
+    # All its connections are in use by other mail of ours, and there is another host, which refuses.
+    with Town(relay=RelaySettings(HOSTNAME, connections=100, connections_per_address=1)) as town:
+        town.host("busy", "127.0.1.1", mood=Mood(takes=60 * SECOND))
+        town.host("other", "127.0.1.2", state=HostState.REFUSING)
+        town.domain("first.example", "busy")
+        town.domain("p.example", "busy", "other")
+        town.start()
+        town.send("info@first.example")
+        town.run(SECOND)
+        hang(town, 59, None)
+        town.send("info@p.example")
+        town.run(SECOND)
+        hang(town, 400, None)
+        town.run(20 * SECOND)
+        for settling, _ in town.settled():
+            if settling.destination == "p.example":
+                assert isinstance(settling.event, PutOff)
+                finding = settling.event.diagnosis
+                assert isinstance(finding, WeFound)
+                assert finding.cause is not Cause.SILENT
