@@ -138,6 +138,18 @@ def test_a_second_host_is_used_soon_where_the_first_is_silent(how: str) -> None:
         assert not failing(town)
 
 
+def test_where_both_hosts_are_silent_they_hold_a_few_connections_and_no_more() -> None:
+    with Town() as town:
+        town.host("one", "127.0.1.1", mood=MUTE)
+        town.host("two", "127.0.1.2", mood=MUTE)
+        town.domain("p.example", "one", "two")
+        town.start()
+        for number in range(100):
+            town.send("info@p.example", sender=f"s{number}@here.example")
+        town.run(4 * MINUTE)
+        assert town.traffic.most_in_all == 4
+
+
 @pytest.mark.parametrize("lanes", ["one", "many"])
 def test_a_thousand_domains_on_a_silent_address_find_out_together(lanes: str) -> None:
     with Town() as town:

@@ -128,7 +128,8 @@ class Lane:
         """How many places in the window are taken.
 
         An attempt that has waited long for a first word holds none, as far as the window could grow: its host
-        is avoided by those who have another one to go to.
+        is avoided by those who have another one to go to. But no more than a whole window of them: the other
+        host may be as silent.
         """
         attempts = self._attempts
         if len(attempts) < self.window.size or len(attempts) >= self.window.limit:
@@ -136,9 +137,9 @@ class Lane:
         now = self._relay.clock.now()
         waits = [now - attempt.began_at for attempt in attempts if attempt.has_alternatives]
         slow = sum(wait >= SLOW for wait in waits)
-        if slow < len(waits):
+        if slow < min(len(waits), self.window.size):
             self._wake_up.set(SLOW - max(wait for wait in waits if wait < SLOW))
-        return len(attempts) - slow
+        return len(attempts) - min(slow, self.window.size)
 
     def _pace_wait(self) -> Duration:
         now = self._relay.clock.now()
