@@ -12,7 +12,7 @@ from tests.sim.town import Town
 
 from byreturn.mail import MINUTE, SECOND, Cause, Priority, WeFound
 from byreturn.policy import Delivered, Interrupted, PutOff, Terms, Waiting
-from byreturn.service import RelaySettings
+from byreturn.service import DispatchSettings, RelaySettings
 
 HOSTNAME = "mail.here.example"
 HOLE, MUTE = HostState.BLACK_HOLE, Mood(silent_after="connect")
@@ -346,6 +346,24 @@ def test_a_name_that_is_slow_to_look_up_holds_up_nobody_else() -> None:
 
 
 # --- Claims, stops, crashes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("commit_takes", [0, 50, 500, 1000])
+def test_a_slow_disk_leaves_nobody_waiting_for_ever(commit_takes: int) -> None:
+    # What came free while a claim was under way, which did not know of it yet, must be asked for again.
+    small = DispatchSettings(active_recipients=100, destination_quota=10)
+    with Town(dispatch=small, terms=Terms(connections=3)) as town:
+        for number in range(3):
+            town.partner(f"p{number}.example", f"127.0.1.{number + 1}", mood=Mood(takes=100))
+        town.start()
+        for number in range(100):
+            town.load(f"r{number}@p{number % 3}.example")
+        town.spool.commit_takes = commit_takes
+        town.run(5 * SECOND)
+        town.house.dispatcher.wake()
+        town.run(10 * MINUTE)
+        assert delivered(town) == 100
+        assert not town.house.dispatcher.active
 
 
 def test_a_crash_counts_and_loses_nothing() -> None:

@@ -235,7 +235,8 @@ class Dispatcher:
                 carried.content = None
         if next_due_at is not None:
             self._wake_at(next_due_at)
-        if self._window.came_free() and self._has_more:
+        # While a claim is under way nobody knows whether there is more; then it is asked when that is known.
+        if self._has_more and self._window.came_free():
             self._wake_at(self._clock.now())
 
     def on_owed(self, message_id: QueueId, due_at: Instant) -> None:
@@ -269,6 +270,7 @@ class Dispatcher:
             return
         self._is_claiming = True
         self._has_more = False
+        self._window.came_free()
         self._spool.claim(self._clock.now(), room, self._window.quotas(), self._on_claimed)
 
     def _on_claimed(self, claimed: Claimed | SpoolFault) -> None:
@@ -282,7 +284,7 @@ class Dispatcher:
                 self._window.join(consignment.message, booking.recipient.destination)
         if claimed.has_more:
             self._has_more = True
-            if claimed.consignments:
+            if claimed.consignments or self._window.came_free():
                 self._wake_at(self._clock.now() + _CLAIM_PAUSE)
         if claimed.next_due_at is not None:
             self._wake_at(claimed.next_due_at)
