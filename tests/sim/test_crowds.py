@@ -11,7 +11,7 @@ from tests.sim.peers import Mood
 from tests.sim.town import Town
 
 from byreturn.mail import MINUTE, SECOND, Cause, Priority, WeFound
-from byreturn.policy import Delivered, Interrupted, PutOff, Terms, Waiting
+from byreturn.policy import Delivered, Interrupted, PutOff, Terms, Unbooked, Waiting
 from byreturn.service import DispatchSettings, RelaySettings
 
 HOSTNAME = "mail.here.example"
@@ -366,6 +366,26 @@ def test_a_slow_disk_leaves_nobody_waiting_for_ever(commit_takes: int) -> None:
         assert not town.house.dispatcher.active
 
 
+def test_a_stop_counts_as_nobodys_attempt() -> None:
+    # Three restarts in a bad hour must not park the mail for a host that says nothing.
+    with Town() as town:
+        town.partner("p.example", "127.0.1.1", mood=MUTE)
+        town.start()
+        for number in range(30):
+            town.send("info@p.example", sender=f"s{number}@here.example")
+        for _ in range(4):
+            town.run(10 * SECOND)
+            town.stop()
+            town.start()
+        assert town.interrupted() == 0
+        assert len([1 for settling, _ in town.settled() if isinstance(settling.event, Unbooked)]) == 4 * 30
+        town.run(10 * SECOND)
+        town.peers["mx.p.example"].mood = Mood()
+        town.run(10 * MINUTE)
+        town.run(30 * MINUTE)
+        assert delivered(town) == 30
+
+
 def test_a_crash_counts_and_loses_nothing() -> None:
     with Town() as town:
         town.partner("p.example", "127.0.1.1", mood=Mood(takes=SECOND))
@@ -428,3 +448,16 @@ def test_what_we_say_of_a_host_that_was_not_dialled_is_true() -> None:
                 finding = settling.event.diagnosis
                 assert isinstance(finding, WeFound)
                 assert finding.cause is not Cause.SILENT
+
+
+def test_a_server_that_has_stopped_dials_nobody() -> None:
+    with Town(relay=RelaySettings(HOSTNAME, connections=20)) as town:
+        town.start()
+        hang(town, 100, MUTE, hosts=2)
+        town.run(3 * SECOND)
+        town.house.stop()
+        dialled = len(town.traffic.dials)
+        town.run(MINUTE)
+        assert len(town.traffic.dials) == dialled
+        assert town.states() == {Waiting: 100}
+        assert town.traffic.now.total() == 0

@@ -449,8 +449,10 @@ class Attempt:
         self._lane.finished(self)
 
     def abandon(self) -> None:
-        """The server stops: hang up; the bookings are taken up again at the next start."""
+        """The server stops: hang up; what becomes of the bookings is the lane's to say."""
         self._is_done = True
         self._approach.stop()
         if self._connection is not None:
             self._connection.abort()
+        # Nobody must ask it to give way any more.
+        self._leave()

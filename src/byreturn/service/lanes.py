@@ -287,15 +287,18 @@ class Lane:
             resting.place.leave()
 
     def stop(self) -> None:
-        """Hang up; who stands in line has not been tried, and is given back."""
+        """Hang up. Who stands in line has not been tried, nor who found nobody that speaks: given back."""
         self._wake_up.stop()
+        now = self._relay.clock.now()
         for attempt in tuple(self._attempts):
+            is_heard = attempt.is_heard
             attempt.abandon()
+            if not is_heard:
+                self._give_back(attempt.batch, now)
         for connection in tuple(self._at_rest):
             connection.quit()
         self._attempts.clear()
         self._at_rest.clear()
-        now = self._relay.clock.now()
         for batch in self._line.take_all():
             self._give_back(batch, now)
 
