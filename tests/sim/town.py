@@ -76,9 +76,9 @@ class Town:
         self.network = SimNetwork(self.clock, lambda: 65536)
         self.zones = Zones()
         self.peers: dict[str, SimPeer] = {}
-        self.directory = LocalDirectory(
-            (LocalDomain(Destination("here.example"), frozenset({"sender", "other"}), {}),)
-        )
+        # Whoever sends has a mailbox for his reports.
+        senders = {"sender", "other", "news", *(f"s{number}" for number in range(1000))}
+        self.directory = LocalDirectory((LocalDomain(Destination("here.example"), frozenset(senders), {}),))
         self.mailboxes = SimMailboxes(self.directory)
         self.endpoint = Endpoint("127.0.0.1", PORT)
         nets = (ip_network("127.0.0.0/8"),)

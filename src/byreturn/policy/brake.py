@@ -49,6 +49,11 @@ def is_dns_finding(finding: Diagnosis | None) -> bool:
     return isinstance(finding, WeFound) and finding.cause in DNS_CAUSES
 
 
+def is_found(finding: Diagnosis) -> bool:
+    """Whether a finding about a destination's hosts shows that the DNS knew it."""
+    return not isinstance(finding, WeFound) or finding.cause not in {*DNS_CAUSES, Cause.LOOKUP_FAILED}
+
+
 def is_tried_on(
     rules: BrakeRules, took_mail_at: Instant, denied_since: Instant | None, *, now: Instant
 ) -> bool:

@@ -118,6 +118,10 @@ class Brake:
         if destination not in self._known:
             self._know(destination)
 
+    def found_again(self, destination: Destination) -> None:
+        """A name that was denied is there again: if it is denied once more, the hours begin anew."""
+        self._spool.denied(destination, None, self._noted)
+
     def _know(self, destination: Destination) -> None:
         if not self._routes.is_by_dns(destination):
             return  # The DNS is not asked about it, and need not know it.

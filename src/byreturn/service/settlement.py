@@ -39,6 +39,8 @@ from byreturn.policy import (
     Unbooked,
     Uncertain,
     after_silence,
+    is_dns_finding,
+    is_found,
     owed_for,
     wants_delay_notice,
 )
@@ -118,10 +120,14 @@ class Settlement:
             match news:
                 case HostsFailed(began_at=began_at):
                     if began_at >= self._noted_at.get(destination, began_at):
+                        if known is not None and is_dns_finding(known.finding) and is_found(news.finding):
+                            self._brake.found_again(destination)
                         self._fails(destination, known, news, now)
                 case HostsAnswered():
                     self._brake.answered(destination)
                     if known is not None:
+                        if is_dns_finding(known.finding):
+                            self._brake.found_again(destination)
                         self._lives(destination, now)
 
     def _fails(

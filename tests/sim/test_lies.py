@@ -1,0 +1,133 @@
+"""Name servers that lie, on the real desks: what is not said to a sender, and what is said again later."""
+
+from __future__ import annotations
+
+import pytest
+from tests.sim.names import Lie
+from tests.sim.network import HostState
+from tests.sim.town import Town
+
+from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Action, Message
+from byreturn.policy import Delivered, Failed, Waiting
+
+LIES = [Lie.DENIES_ALL, Lie.DENIES_ALL_BUT_THE_ROOT]
+
+
+def reports(town: Town, message: Message | None = None) -> int:
+    """How many reports of a failure were queued, in all or on one message."""
+    owed = [one.what[0] for one in town.records if one.operation == "report" and one.result is True]
+    failed = [one for one in owed if any(line.action is Action.FAILED for line in one.lines)]
+    return sum(message is None or one.message.id == message.id for one in failed)
+
+
+def known_town(*, servers: tuple[str, ...] = ("ns",)) -> Town:
+    """A town that has sent mail to a partner already."""
+    town = Town()
+    town.zones.servers = servers
+    town.partner("p.example", "127.0.1.1")
+    town.partner("q.example", "127.0.1.2")
+    town.start()
+    town.send("info@p.example")
+    town.run(SECOND)
+    assert town.states() == {Delivered: 1}
+    return town
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("servers", [("ns",), ("ns", "second"), ("second", "ns")])
+def test_nothing_is_given_up_while_a_server_lies(lie: Lie, servers: tuple[str, ...]) -> None:
+    with known_town(servers=servers) as town:
+        # What the witnesses said before is believed for some seconds more.
+        town.run(11 * SECOND)
+        town.zones.lies["ns"] = lie
+        for number in range(30):
+            town.send("info@p.example", "info@q.example", sender=f"s{number}@here.example")
+            town.send("info@typo.example", f"info@typo{number}.example")
+            town.run(SECOND)
+        town.run(3 * HOUR)
+        assert town.states()[Failed] == 0
+        assert reports(town) == 0
+        assert town.house.brake.is_on
+        town.zones.lies.clear()
+        town.run(3 * MINUTE)
+        assert not town.house.brake.is_on
+        town.run(40 * MINUTE)
+        # All that exists has its mail now, and of the rest its senders have heard.
+        assert town.states()[Delivered] == 61 + reports(town)
+        assert town.states()[Failed] >= 30
+        assert town.states()[Waiting] == 0
+
+
+def test_mail_goes_on_while_the_second_server_lies() -> None:
+    with known_town(servers=("ns", "second")) as town:
+        town.run(11 * SECOND)
+        town.zones.lies["second"] = Lie.DENIES_ALL
+        message = town.send("info@p.example", "info@typo.example")
+        town.run(SECOND)
+        assert town.states(message) == {Delivered: 1, Waiting: 1}
+        assert town.house.brake.is_on
+
+
+def test_a_name_that_took_mail_has_its_hours_each_time_that_it_is_denied() -> None:
+    with known_town() as town:
+        town.send("info@q.example")
+        town.run(MINUTE)
+        # A minute's trouble in which p.example alone is denied, and after it only refusals.
+        mx = town.zones.mx.pop("p.example")
+        unlucky = town.send("unknown@p.example")
+        town.run(MINUTE)
+        assert town.states(unlucky) == {Waiting: 1}
+        town.zones.mx["p.example"] = mx
+        town.run(HOUR)
+        assert town.states(unlucky) == {Failed: 1}
+        town.run(2 * DAY)
+        town.zones.mx.pop("p.example")
+        message = town.send("info@p.example")
+        town.run(3 * HOUR)
+        assert town.states(message) == {Waiting: 1}, "it was there for two days"
+        town.zones.mx["p.example"] = mx
+        town.run(HOUR)
+        assert town.states(message) == {Delivered: 1}
+
+
+def test_a_name_that_is_there_again_though_nobody_answers_has_its_hours_too() -> None:
+    with known_town() as town:
+        town.send("info@q.example")
+        town.run(MINUTE)
+        mx = town.zones.mx.pop("p.example")
+        town.set_state("127.0.1.1", HostState.REFUSING)
+        message = town.send("info@p.example")
+        town.run(MINUTE)
+        town.zones.mx["p.example"] = mx
+        town.run(6 * HOUR)
+        town.zones.mx.pop("p.example")
+        town.run(2 * HOUR)
+        assert town.states(message) == {Waiting: 1}
+        # After that it is denied for more than four hours.
+        town.run(4 * HOUR)
+        assert town.states(message) == {Failed: 1}
+
+
+def test_a_name_that_is_gone_is_given_up_after_hours() -> None:
+    with known_town() as town:
+        town.send("info@q.example")
+        town.run(MINUTE)
+        town.zones.mx.pop("p.example")
+        message = town.send("info@p.example")
+        town.run(3 * HOUR + 50 * MINUTE)
+        assert town.states(message) == {Waiting: 1}
+        town.run(50 * MINUTE)
+        assert town.states(message) == {Failed: 1}
+        assert reports(town, message) == 1
+
+
+def test_nothing_expires_while_the_brake_is_on() -> None:
+    with known_town() as town:
+        town.run(11 * SECOND)
+        town.zones.lies["ns"] = Lie.DENIES_ALL
+        message = town.send("info@p.example")
+        town.run(6 * DAY)
+        assert town.states(message) == {Waiting: 1}
+        town.zones.lies.clear()
+        town.run(HOUR)
+        assert town.states(message) == {Delivered: 1}
