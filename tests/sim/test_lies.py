@@ -121,6 +121,24 @@ def test_a_name_that_is_gone_is_given_up_after_hours() -> None:
         assert reports(town, message) == 1
 
 
+def test_a_restart_in_the_middle_gives_nothing_up() -> None:
+    with known_town() as town:
+        town.run(11 * SECOND)
+        town.zones.lies["ns"] = Lie.DENIES_ALL_BUT_THE_ROOT
+        for number in range(30):
+            town.send(f"info@typo{number}.example", "info@q.example", sender=f"s{number}@here.example")
+        town.run(MINUTE)
+        town.crash()
+        town.start()
+        assert town.house.brake.is_on
+        town.run(HOUR)
+        assert town.states()[Failed] == 0
+        town.zones.lies.clear()
+        town.run(HOUR)
+        assert town.states()[Delivered] >= 31
+        assert town.states()[Failed] == 30
+
+
 def test_nothing_expires_while_the_brake_is_on() -> None:
     with known_town() as town:
         town.run(11 * SECOND)

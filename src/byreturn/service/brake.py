@@ -89,6 +89,8 @@ class Brake:
             self._know(destination)
         if braked is not None:
             self._braked = braked
+            # Nobody wrote down whether it was by number; then it takes quiet minutes, and not only witnesses.
+            self._by_number = True
             self._look_later()
 
     def stop(self) -> None:

@@ -500,6 +500,18 @@ def test_a_restart_does_not_forget_it(bench):
     assert not bench.brake.is_on
 
 
+def test_a_restart_makes_no_lie_out_of_a_number(bench):
+    # The witnesses never lied: if that were enough, a restart would give up all that the brake held.
+    bench.took_mail("a.example")
+    bench.servers.know("a.example")
+    deny(bench, range(25))
+    restarted(bench)
+    bench.clock.advance(8 * MINUTE)
+    assert bench.brake.is_on
+    bench.clock.advance(3 * MINUTE)
+    assert not bench.brake.is_on
+
+
 def test_a_brake_that_is_stopped_looks_no_more(bench):
     engaged(bench)
     bench.brake.stop()
