@@ -117,7 +117,10 @@ class Brake:
     def answered(self, destination: Destination) -> None:
         """A host of a destination has spoken to us about its mail."""
         self._alive.add(destination, self._clock.now())
-        if destination not in self._known:
+        if destination in self._known:
+            del self._known[destination]
+            self._known[destination] = None
+        else:
             self._know(destination)
 
     def found_again(self, destination: Destination) -> None:

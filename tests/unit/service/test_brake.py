@@ -293,6 +293,15 @@ def test_judgements_at_once_share_a_round_of_questions(bench):
     assert {str(name) for name in bench.released[0]} == {f"typo{number}.example" for number in range(50)}
 
 
+def test_the_three_that_answered_last_are_asked(bench):
+    names = [f"d{number}.example" for number in range(6)]
+    bench.took_mail(*names)
+    bench.took_mail(names[0])
+    bench.servers.know(*names)
+    bench.judge(TYPO)
+    assert set(bench.servers.polled) == {ROOT, TYPO, names[0], names[5], names[4]}
+
+
 def test_at_most_a_hundred_are_remembered(bench):
     for number in range(300):
         bench.brake.answered(Destination(f"d{number}.example"))
