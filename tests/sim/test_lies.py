@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.sim.names import Lie
 from tests.sim.network import HostState
+from tests.sim.peers import Mood
 from tests.sim.town import Town
 
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Action, Message
@@ -119,6 +122,33 @@ def test_a_name_that_is_gone_is_given_up_after_hours() -> None:
         town.run(50 * MINUTE)
         assert town.states(message) == {Failed: 1}
         assert reports(town, message) == 1
+
+
+def test_reports_that_are_held_hide_no_others_and_cost_nothing() -> None:
+    with known_town() as town:
+        town.partner("mute.example", "127.0.1.3", mood=Mood(silent_after="connect"))
+        # Each has a refusal that waits a second for its sibling, and then the brake comes on.
+        for number in range(250):
+            town.send("info@typo.example", "info@mute.example", sender=f"s{number}@here.example")
+        town.run(500)
+        assert town.states()[Failed] == 250
+        town.house.brake.engage("a test")
+        taken: list[Any] = []
+        take_owed = town.spool.take_owed
+
+        def count(*asked: Any) -> None:
+            taken.append(asked[0])
+            take_owed(*asked)
+
+        town.spool.take_owed = count  # type: ignore[method-assign]
+        message = town.send("unknown@p.example", "info@mute.example")
+        town.run(10 * SECOND)
+        assert reports(town, message) == 1, "what a peer said is said on"
+        assert reports(town) == 1
+        assert len(taken) <= 300
+        town.house.brake.release("a person says so")
+        town.run(10 * SECOND)
+        assert reports(town) == 251
 
 
 def test_a_restart_in_the_middle_gives_nothing_up() -> None:

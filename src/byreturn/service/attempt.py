@@ -454,5 +454,3 @@ class Attempt:
         self._approach.stop()
         if self._connection is not None:
             self._connection.abort()
-        # Nobody must ask it to give way any more.
-        self._leave()

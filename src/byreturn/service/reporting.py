@@ -92,9 +92,11 @@ class Reporting:
         self._spool = world.spool
         self._dispatcher = dispatcher
         self._brake = brake
-        brake.follow(lambda _: self._look_at(self._clock.now()))
+        brake.follow(lambda _: self._on_release())
         self._ids = ids
         self._at_work: set[QueueId] = set()
+        # Messages whose report says what the DNS said, while the brake is on.
+        self._held: set[QueueId] = set()
         self._timer: Timer | None = None
         self._timer_at: Instant = 0
         self._is_stopped = False
@@ -136,9 +138,14 @@ class Reporting:
         self._timer_at = at
         self._timer = self._clock.call_later(delay, self._look)
 
+    def _on_release(self) -> None:
+        self._held.clear()
+        self._look_at(self._clock.now())
+
     def _look(self) -> None:
         self._timer = None
-        self._spool.owed_due(self._clock.now(), _BATCH, self._on_due)
+        # Those that are held are to hide no other.
+        self._spool.owed_due(self._clock.now(), _BATCH + len(self._held), self._on_due)
 
     def _on_due(self, due: OwedDue | SpoolFault) -> None:
         now = self._clock.now()
@@ -156,7 +163,7 @@ class Reporting:
     # --- What -----------------------------------------------------------------------------------------
 
     def _make(self, message_id: QueueId) -> None:
-        if self._is_stopped or message_id in self._at_work:
+        if self._is_stopped or message_id in self._at_work or message_id in self._held:
             return
         self._at_work.add(message_id)
         self._spool.take_owed(message_id, self._clock.now(), lambda owed: self._on_owed(message_id, owed))
@@ -168,6 +175,7 @@ class Reporting:
         if self._brake.is_on and any(is_dns_finding(line.finding) for line in owed.lines):
             # What was settled just before the brake came on is not said before it is off again.
             self._at_work.discard(message_id)
+            self._held.add(message_id)
             return
 
         def opened(reader: ContentReader | SpoolFault | None) -> None:
