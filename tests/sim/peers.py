@@ -23,8 +23,9 @@ class Mood:
     """How a peer behaves; chances are drawn for each occasion.
 
     `connections` are as many as it takes at once; to one more it says 421, and so it does after `messages` of
-    one connection. `pace`: messages a minute. `takes`: how long it works on a content. `comes_back`: whoever
-    is new is told to come again after so long, and is refused again if he comes sooner.
+    one connection. `pace`: messages a minute. `takes`: how long it works on a content, `greets_after` on its
+    greeting. `comes_back`: whoever is new is told to come again after so long, and if he comes sooner he is
+    refused again.
     """
 
     greeting: str = "220 peer ESMTP"
@@ -46,6 +47,7 @@ class Mood:
     messages: int = 0
     pace: int = 0
     takes: Duration = 0
+    greets_after: Duration = 0
     comes_back: Duration = 0
 
 
@@ -97,6 +99,8 @@ class _PeerSession:
         stream.use(self)
         if self._mood.connections and peer.open > self._mood.connections:
             self._say("421 4.7.0 too many connections from you", "greeting")
+        elif self._mood.greets_after:
+            peer.clock.call_later(self._mood.greets_after, lambda: self._say(self._mood.greeting, "greeting"))
         else:
             self._say(self._mood.greeting, "greeting")
 

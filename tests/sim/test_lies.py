@@ -23,6 +23,10 @@ def reports(town: Town, message: Message | None = None) -> int:
     return sum(message is None or one.message.id == message.id for one in failed)
 
 
+def is_braked(town: Town) -> bool:
+    return town.house.brake.is_on
+
+
 def known_town(*, servers: tuple[str, ...] = ("ns",)) -> Town:
     """A town that has sent mail to a partner already."""
     town = Town()
@@ -50,10 +54,10 @@ def test_nothing_is_given_up_while_a_server_lies(lie: Lie, servers: tuple[str, .
         town.run(3 * HOUR)
         assert town.states()[Failed] == 0
         assert reports(town) == 0
-        assert town.house.brake.is_on
+        assert is_braked(town)
         town.zones.lies.clear()
         town.run(3 * MINUTE)
-        assert not town.house.brake.is_on
+        assert not is_braked(town)
         town.run(40 * MINUTE)
         # All that exists has its mail now, and of the rest its senders have heard.
         assert town.states()[Delivered] == 61 + reports(town)
@@ -68,7 +72,7 @@ def test_mail_goes_on_while_the_second_server_lies() -> None:
         message = town.send("info@p.example", "info@typo.example")
         town.run(SECOND)
         assert town.states(message) == {Delivered: 1, Waiting: 1}
-        assert town.house.brake.is_on
+        assert is_braked(town)
 
 
 def test_a_name_that_took_mail_has_its_hours_each_time_that_it_is_denied() -> None:
@@ -140,7 +144,7 @@ def test_reports_that_are_held_hide_no_others_and_cost_nothing() -> None:
             taken.append(asked[0])
             take_owed(*asked)
 
-        town.spool.take_owed = count  # type: ignore[method-assign]
+        town.spool.take_owed = count  # type: ignore[method-assign, assignment]
         message = town.send("unknown@p.example", "info@mute.example")
         town.run(10 * SECOND)
         assert reports(town, message) == 1, "what a peer said is said on"
@@ -160,7 +164,7 @@ def test_a_restart_in_the_middle_gives_nothing_up() -> None:
         town.run(MINUTE)
         town.crash()
         town.start()
-        assert town.house.brake.is_on
+        assert is_braked(town)
         town.run(HOUR)
         assert town.states()[Failed] == 0
         town.zones.lies.clear()
