@@ -75,9 +75,9 @@ class Lane:
     # --- The line -------------------------------------------------------------------------------------
 
     def add(self, way: ToHosts, batch: Batch) -> None:
-        """Let a batch stand in line; under a pace, only for as long as a minute."""
+        """Let a batch stand in line; under a pace, only if its turn comes within a minute."""
         rate = self._slowest_rate()
-        if rate is not None and len(self._line) >= rate.within(_PACED):
+        if rate is not None and self._line.ahead_of(batch) >= rate.within(_PACED):
             # Each gets a moment of its own, so that they do not all come back together.
             each = -(-rate.per // rate.amount)
             behind = self._relay.clock.now() + len(self._line) * each

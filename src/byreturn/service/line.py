@@ -48,6 +48,20 @@ class Line:
         self._joinable[message.id] = batch
         self._length += 1
 
+    def ahead_of(self, batch: Batch) -> int:
+        """How many would have their turn before this one, if it stood in line now and nobody came later."""
+        priority, sender = batch.carried.message.priority, batch.carried.sender
+        ahead = sum(len(waiting) for turns in self._turns[:priority] for waiting in turns.values())
+        turns = self._turns[priority]
+        own = len(turns.get(sender, ()))
+        # Of others one for each of its own that stands there; those whose turn is before its own, one more.
+        turn = own + 1
+        for one, waiting in turns.items():
+            if one == sender:
+                turn = own
+            ahead += min(len(waiting), turn)
+        return ahead
+
     def put_back(self, way: ToHosts, batch: Batch) -> None:
         """Let a batch that had its turn for nothing be the next of its sender."""
         self._turns[batch.carried.message.priority].setdefault(batch.carried.sender, deque()).appendleft(

@@ -135,10 +135,24 @@ class LineModel(RuleBasedStateMachine):
     def come(self, sender: str, priority: Priority) -> None:
         number = next(self.numbers)
         one = batch(message(number, sender, priority=priority), 0)
+        ahead = self.line.ahead_of(one)
         self.line.add(self.way, one)
         self.stand(priority, one.carried.sender, one)
+        assert self.order().index(one) == ahead
         self.last = (number, sender, priority, 1)
         self.came += 1
+
+    def order(self) -> list[Batch]:
+        """In which order they would go."""
+        order: list[Batch] = []
+        for senders in self.turns:
+            turns = deque(deque(each) for each in senders.values())
+            while turns:
+                order.append(turns[0].popleft())
+                turns.rotate(-1)
+                if not turns[-1]:
+                    turns.pop()
+        return order
 
     @precondition(lambda self: self.last is not None)
     @rule()
