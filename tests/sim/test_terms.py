@@ -161,6 +161,22 @@ def test_too_many_messages_on_a_connection_are_fewer_from_then_on() -> None:
         assert not peer.open
 
 
+@pytest.mark.parametrize("second", [1, 30, 58])
+def test_a_host_with_a_pace_of_its_own_is_sent_half_of_what_was_too_much(second: int) -> None:
+    # Whenever in a minute it says so: the first second of one is no measure.
+    with Town() as town:
+        town.partner("p.example", PLACE, mood=Mood(pace=100))
+        town.start()
+        town.run(second * SECOND)
+        for number in range(600):
+            town.at(number * 100, lambda: town.send("info@p.example"))
+        town.run(10 * MINUTE)
+        first = lessons(town, Topic.PACE)[0]
+        assert first.value in range(25, 52)
+        town.run(4 * HOUR)
+        assert town.states() == {Delivered: 600}
+
+
 @pytest.mark.parametrize("comes_back", [30 * SECOND, 5 * MINUTE, HOUR])
 def test_whoever_says_when_to_come_again_is_heeded(comes_back: int) -> None:
     with Town() as town:

@@ -38,7 +38,7 @@ class Lane:
 
     __slots__ = (
         "_at_rest", "_attempts", "_completed_at", "_line", "_messages", "_next_turn_at", "_octets", "_pace",
-        "_relay", "_sent", "_sent_in", "_terms", "_wake_up", "hosts", "lessons", "window",
+        "_relay", "_sent", "_sent_before", "_sent_in", "_terms", "_wake_up", "hosts", "lessons", "window",
     )  # fmt: skip
 
     def __init__(self, relay: Relay, way: ToHosts) -> None:
@@ -57,8 +57,8 @@ class Lane:
         self._messages = None if terms.message_rate is None else Bucket(terms.message_rate, now)
         self._octets = None if terms.octet_rate is None else Bucket(terms.octet_rate, now)
         self._pace: Bucket | None = None
-        # How many messages were begun in the minute of that number.
-        self._sent, self._sent_in = 0, 0
+        # How many messages were begun in the minute of that number, and in the one before.
+        self._sent, self._sent_in, self._sent_before = 0, 0, 0
         self.lessons: dict[Topic, Lesson] = {}
         self._wake_up = relay.wheel.watch(self.pump)
 
@@ -157,6 +157,7 @@ class Lane:
         now = self._relay.clock.now()
         minute = now // MINUTE
         if minute != self._sent_in:
+            self._sent_before = self._sent if minute == self._sent_in + 1 else 0
             self._sent, self._sent_in = 0, minute
         self._sent += 1
         for bucket in (self._messages, self._pace):
@@ -237,7 +238,8 @@ class Lane:
     def _less_of(self, topic: Topic, connection: Connection | None) -> int:
         """How much of something is less than there was, at least one."""
         if topic is Topic.PACE:
-            return max(1, self._sent // 2)
+            # A minute that has just begun says little about the pace.
+            return max(1, max(self._sent, self._sent_before) // 2)
         if topic is Topic.MESSAGES:
             return max(1, (2 if connection is None else connection.transactions) - 1)
         heard = sum(attempt.is_heard for attempt in self._attempts) + len(self._at_rest)
