@@ -135,6 +135,39 @@ def test_octets_have_a_pace_too() -> None:
 # --- What hosts say -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("greets_after", [0, 500])
+def test_too_many_connections_lowers_the_window_and_puts_nobody_off_for_long(greets_after: int) -> None:
+    with Town() as town:
+        peer = town.partner("p.example", PLACE, mood=Mood(takes=200))
+        town.start()
+        for number in range(60):
+            town.send("info@p.example", sender=f"s{number}@here.example")
+        town.run(MINUTE)
+        assert town.traffic.most[town.endpoint_of(PLACE)] == 20
+        town.traffic.forget_most()
+        peer.mood = Mood(takes=200, connections=10, greets_after=greets_after)
+        for number in range(60):
+            town.send("info@p.example", sender=f"s{number}@here.example")
+        town.run(20 * SECOND)
+        assert town.states() == {Delivered: 120}
+        learned = lessons(town, Topic.CONNECTIONS)
+        # Where it is slower to greet than to send away, nobody can know how many it takes.
+        assert learned[-1].value in (range(10, 11) if not greets_after else range(5, 11))
+        assert "421 4.7.0 too many connections from you" in learned[-1].reason
+        assert learned[-1].until - learned[-1].learned_at == HOUR
+        # It is kept to, also after a restart, and forgotten after an hour.
+        town.crash()
+        town.start()
+        for later, expected in ((30 * MINUTE, learned[-1].value), (31 * MINUTE, 20)):
+            town.run(later)
+            peer.mood = Mood(takes=200)
+            town.traffic.forget_most()
+            for number in range(100):
+                town.send("info@p.example", sender=f"s{number}@here.example")
+            town.run(20 * SECOND)
+            assert town.traffic.most[town.endpoint_of(PLACE)] == expected
+
+
 def test_a_host_that_takes_one_at_a_time_gets_all() -> None:
     with Town() as town:
         town.partner("p.example", PLACE, mood=Mood(takes=100, connections=1))

@@ -242,8 +242,10 @@ class Lane:
             return max(1, max(self._sent, self._sent_before) // 2)
         if topic is Topic.MESSAGES:
             return max(1, (2 if connection is None else connection.transactions) - 1)
-        heard = sum(attempt.is_heard for attempt in self._attempts) + len(self._at_rest)
-        return max(1, heard - 1)
+        made = len(self._attempts) + len(self._at_rest)
+        unheard = sum(not attempt.is_heard for attempt in self._attempts)
+        # A host may be quicker to send one away than to greet the others: half of them, as long as we wait.
+        return max(1, made - unheard - 1, made // 2 if unheard else 1)
 
     def learn(self, lesson: Lesson) -> None:
         """Keep to a lesson until it is over."""
