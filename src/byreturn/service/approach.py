@@ -96,6 +96,7 @@ class Approach:
     def stop(self) -> None:
         """Search no more, and leave."""
         self._turn += 1
+        self._candidate = None
         if self._dial is not None:
             self._dial.cancel()
             self._dial = None
