@@ -52,6 +52,7 @@ from byreturn.store import AT_ONCE, LocalDirectory, LocalDomain, MaildirStore
 from byreturn.telemetry import Journal
 from byreturn.transport import (
     DnsResolver,
+    OperatorDoor,
     OwnEndpoints,
     ResolverSettings,
     SocketDialer,
@@ -142,6 +143,7 @@ class _Server:
         self._resolver = DnsResolver(loop, self._clock, _resolver_settings(config))
         self._servers: list[asyncio.Server] = []
         self.house = House(_house_settings(config), self._world(), self._spool.opened)
+        self._door = OperatorDoor(loop, config.data, self._journal, self.house.operator)
 
     def _world(self) -> World:
         config = self._config
@@ -180,6 +182,7 @@ class _Server:
             "started", epoch=opened.epoch, interrupted=opened.interrupted, parked=opened.parked
         )
         self.house.start()
+        await self._door.open()
         for listener in self._config.listeners:
             settings = _listener_settings(self._config, listener)
             for endpoint in listener.bind:
@@ -227,6 +230,7 @@ class _Server:
         await self._stopping.wait()
         for server in self._servers:
             server.close()
+        self._door.close()
         if not self._broken:
             self._journal.note("draining", in_flight=self.house.dispatcher.active)
             self.house.drain()
@@ -244,6 +248,7 @@ class _Server:
 
     async def close(self) -> None:
         """Let go of everything."""
+        self._door.close()
         await self._resolver.close()
         self._spool.stop()
         self._store_worker.close()

@@ -83,7 +83,7 @@ from byreturn.ports import (
 )
 from byreturn.spool import Keeping, SpoolSettings, SqliteSpool
 from byreturn.spool.opening import DATABASE_NAME, connect
-from byreturn.spool.rows import EVENT_NAMES
+from byreturn.spool.rows import EVENT_NAMES, PUT_OFF_WITH_ANOTHER
 from byreturn.spool.statements import SQL
 
 T = TypeVar("T")
@@ -340,6 +340,11 @@ class Box(ABC):
     def report(self, owed: OwedReport, new: NewMessage | None) -> bool:
         """Queue a report and mark its lines."""
         answer: bool | SpoolFault = self.ask(partial(self.spool.report, owed, new))
+        return good(answer)
+
+    def probe(self, destination: str) -> bool:
+        """Ask for a probe now."""
+        answer: bool | SpoolFault = self.ask(partial(self.spool.probe, Destination(destination), self.now))
         return good(answer)
 
     def expire(self, limit: int = NO_LIMIT) -> Expiry:
@@ -664,6 +669,7 @@ class SqliteBox(Box):
 
     def history(self, message_id: QueueId) -> list[Line]:
         events = {name: event for event, name in EVENT_NAMES.items()}
+        events[PUT_OFF_WITH_ANOTHER] = PutOff
         return sorted(
             (ordinal, number, began_at, ended_at, events[name])
             for ordinal, number, began_at, ended_at, name in self.query(

@@ -64,6 +64,7 @@ from byreturn.mail import (
     Ret,
 )
 from byreturn.policy import (
+    BrakeCause,
     Delivered,
     Expired,
     Failed,
@@ -1121,10 +1122,10 @@ def test_a_purge_of_lessons_stops_at_its_limit(box: Box) -> None:
 
 def test_the_brake_outlives_the_process(box: Box) -> None:
     assert box.opened.brake is None
-    braked = Braked(box.now, "too many failures, é")
+    braked = Braked(box.now, "too many failures, é", BrakeCause.NUMBER)
     assert box.set_brake(braked) is None
     assert box.crash().brake == braked
-    stronger = Braked(box.now + 1, "even more")
+    stronger = Braked(box.now + 1, "even more", BrakeCause.PERSON)
     assert box.set_brake(stronger) is None
     assert box.restart().brake == stronger
     assert box.set_brake(None) is None
@@ -1622,6 +1623,43 @@ def test_a_destination_is_named_once_and_probed_once(box: Box) -> None:
     assert box.claimed() == []
 
 
+def test_a_probe_that_a_person_asks_for_is_made_now(box: Box) -> None:
+    make_failing(box, due_in=2 * DAY)
+    box.waiting(EVE, MALLORY, finding=SILENT)
+    assert box.claimed() == []
+    assert box.probe(DEAD) is True
+    assert len(box.claimed()) == 1
+    # It is under way: asking again does not send another one after it.
+    assert box.probe(DEAD) is True
+    assert box.claimed() == []
+
+
+def test_a_probe_that_is_asked_for_is_none_that_was_made(box: Box) -> None:
+    make_failing(box, due_in=2 * DAY)
+    mail = box.waiting(EVE, due_at=box.now + HOUR, finding=SILENT, lifetime=DAY)
+    box.clock.run_until(mail.new.message.expires_at)
+    assert box.probe(DEAD) is True
+    expiry = box.expire()
+    assert (expiry.expired, expiry.probe) == (0, (DEAD,))
+
+
+def test_who_lives_or_is_not_waited_for_is_not_probed(box: Box) -> None:
+    box.waiting(BOB, due_at=box.now + HOUR)
+    make_failing(box, due_in=2 * DAY)
+    assert box.probe(AWAY) is False
+    assert box.probe(DEAD) is False
+    assert box.probe("unknown.example") is False
+    assert box.claimed() == []
+
+
+def test_who_was_put_off_with_another_waits_like_others(box: Box) -> None:
+    mail = box.booked(BOB)
+    box.settle(mail.outcome(PutOff(SILENT, box.now + HOUR, by_another=True)))
+    assert [line[4] for line in box.history(mail.id)] == [PutOff]
+    box.clock.advance(HOUR)
+    assert box.claimed() == [BOB]
+
+
 def test_a_living_destination_is_left_alone(box: Box) -> None:
     box.waiting(BOB, due_at=box.now + DAY, lifetime=DAY)
     box.clock.advance(DAY)
@@ -2116,7 +2154,7 @@ def test_dying_while_a_large_content_is_sealed(box: Box, is_kept: bool) -> None:
 def test_dying_at_what_is_remembered(box: Box, act: str, is_kept: bool) -> None:
     mail = take_mail(box, AWAY)
     booked = box.booked(BOB)
-    learned, braked = lesson(box), Braked(box.now, "why")
+    learned, braked = lesson(box), Braked(box.now, "why", BrakeCause.LIE)
     told: list[object] = []
     {
         "give back": lambda: box.spool.settle(
@@ -2174,7 +2212,7 @@ def test_a_commit_that_failed_midway_is_ambiguous_for_all_that_follow(box: Box, 
     box.spool.claim(box.now, 10, {}, told.append)
     box.spool.denied(Destination(AWAY), box.now, told.append)
     box.spool.learn(lesson(box), told.append)
-    box.spool.set_brake(Braked(box.now, "why"), told.append)
+    box.spool.set_brake(Braked(box.now, "why", BrakeCause.LIE), told.append)
     assert len(told) == 1, "a fault is never told from inside either"
     box.clock.run_now()
     assert [isinstance(fault, SpoolFault) and fault.is_ambiguous for fault in told] == [True] * 7

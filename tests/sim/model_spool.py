@@ -392,6 +392,12 @@ class ModelSpool:
         """Put the brake on, or let it off."""
         self._commit("set_brake", (braked,), lambda: self._set_brake(braked), done)
 
+    def probe(
+        self, destination: Destination, now: Instant, done: Callable[[bool | SpoolFault], None]
+    ) -> None:
+        """Let the next probe of a failing destination be due now."""
+        self._commit("probe", (destination, now), lambda: self._probe(destination, now), done)
+
     # --- The port: reading ----------------------------------------------------------------------------
 
     def owed_due(self, now: Instant, limit: int, done: Callable[[OwedDue | SpoolFault], None]) -> None:
@@ -888,6 +894,17 @@ class ModelSpool:
         later = [life.expires_at for _, life, _ in disk.waiting()]
         next_at = now if expired == limit else min((at for at in later if at > now), default=None)
         return Expiry(expired, owed, tuple(probe), next_at)
+
+    def _probe(self, destination: Destination, now: Instant) -> bool:
+        health = self.disk.health.get(destination)
+        if health is None:
+            return False
+        if self._is_probing(destination):
+            return True
+        if not any(life.recipient.destination == destination for _, life, _ in self.disk.waiting()):
+            return False
+        health.probe_at = min(health.probe_at, now)
+        return True
 
     def _is_probing(self, destination: Destination) -> bool:
         """Whether an attempt is under way there: its outcome is the probe."""

@@ -153,6 +153,12 @@ class RecordingSpool:
         if watched := self._watch("set_brake", braked, done):
             self._spool.set_brake(braked, watched)
 
+    def probe(
+        self, destination: Destination, now: Instant, done: Callable[[bool | SpoolFault], None]
+    ) -> None:
+        if watched := self._watch("probe", destination, done):
+            self._spool.probe(destination, now, watched)
+
     def has_room(self, octets: int) -> bool:
         return self._spool.has_room(octets)
 

@@ -41,7 +41,7 @@ from tests.contract.spools import (
 )
 
 from byreturn.mail import DAY, HOUR, MINUTE, NULL_PATH, SECOND, Action, Notify, Priority
-from byreturn.policy import Fence, InFlight, Unbooked, Waiting
+from byreturn.policy import BrakeCause, Fence, InFlight, Unbooked, Waiting
 from byreturn.ports import Braked, Lesson, NewRecipient, Past, Settled
 from byreturn.spool.rows import state_from_row
 
@@ -307,6 +307,10 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             if is_booked:
                 self.booked += [(new.message.id, ordinal, 1, self.model.epoch) for ordinal in (0, 1)]
 
+    @rule(place=st.sampled_from((*PLACES, "nowhere.example")))
+    def probe(self, place):
+        self.both(lambda box: box.probe(place))
+
     @rule(limit=st.sampled_from([NO_LIMIT, 1, 3]))
     def expire(self, limit):
         self.both(lambda box: box.expire(limit))
@@ -351,7 +355,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
 
     @rule(is_on=st.booleans())
     def brake(self, is_on):
-        braked = Braked(self.now, "too many") if is_on else None
+        braked = Braked(self.now, "too many", BrakeCause.NUMBER) if is_on else None
         assert self.both(lambda box: box.set_brake(braked)) is None
 
     @rule(is_orderly=st.booleans())

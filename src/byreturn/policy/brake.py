@@ -8,12 +8,14 @@ questions are asked before such a word ends anything:
     are there too many of them?             more destinations denied than found: something of ours is wrong
 
 A name server that lies, or too many denials, put the brake on: nothing is given up for what the DNS says,
-until the name servers prove well again or a person has looked. Pure.
+until the name servers prove well again or a person has looked. A person can put it on too; then it stays
+on until a person lets it off. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
@@ -26,6 +28,14 @@ DNS_CAUSES: Final = frozenset(
 )
 COUNTED_FOR: Final[Duration] = 10 * MINUTE
 ROOT: Final = ""
+
+
+class BrakeCause(StrEnum):
+    """What put the brake on: a name server that lies, the number of denials, or a person."""
+
+    LIE = "lie"
+    NUMBER = "number"
+    PERSON = "person"
 
 
 class BrakeRules(Struct, frozen=True):

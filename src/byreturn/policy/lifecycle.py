@@ -133,6 +133,8 @@ class PutOff(Struct, frozen=True):
 
     diagnosis: Diagnosis
     due_at: Instant
+    # Other mail was tried, and found it for this too.
+    by_another: bool = False
 
 
 class Uncertain(Struct, frozen=True):

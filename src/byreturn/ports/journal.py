@@ -59,6 +59,10 @@ class Journal(Protocol):
         """TLS with a host failed, and need not be: its mail goes there in clear text."""
         ...
 
+    def operator_acted(self, who: str, act: str, about: str) -> None:
+        """A person did something; `about` says to what, or why, and is bounded."""
+        ...
+
     def expired(self, count: int) -> None:
         """Recipients ran out of time."""
         ...

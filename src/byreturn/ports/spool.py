@@ -29,7 +29,7 @@ from byreturn.mail import (
     QueueId,
     Recipient,
 )
-from byreturn.policy import Event, Fence, State
+from byreturn.policy import BrakeCause, Event, Fence, State
 
 KNOWN_LIMIT: Final = 20
 LESSONS_LIMIT: Final = 10_000
@@ -122,10 +122,11 @@ class Lesson(Struct, frozen=True):
 
 
 class Braked(Struct, frozen=True):
-    """The brake is on: since when, and why. It stays so over a restart."""
+    """The brake is on: since when, why, and what put it on. It stays so over a restart."""
 
     since: Instant
     why: str
+    cause: BrakeCause
 
 
 class Settled(Struct, frozen=True):
@@ -338,6 +339,16 @@ class Spool(Protocol):
 
     def set_brake(self, braked: Braked | None, done: Done) -> None:
         """Put the brake on, or let it off."""
+        ...
+
+    def probe(
+        self, destination: Destination, now: Instant, done: Callable[[bool | SpoolFault], None]
+    ) -> None:
+        """Let the next probe of a failing destination be due now; False: nobody waits there for a probe.
+
+        A probe that is under way is the one that was asked for. This is no probe by itself: nobody expires
+        on the strength of it.
+        """
         ...
 
     def has_room(self, octets: int) -> bool:

@@ -10,6 +10,7 @@
 
     brake on --each minute: the witnesses again--> they are well again, or a person says so --> off:
                                                    what was held is judged anew, at once
+    brake on, by a person-------------------------> only a person says so
 
 The witnesses are believed for ten seconds, so a thousand misspelled addresses cost one round of questions.
 Engaging is written down, so that a restart does not forget it.
@@ -25,14 +26,16 @@ from byreturn.mail import MINUTE, SECOND, Cause, Destination, Duration, Instant,
 from byreturn.policy import (
     COUNTED_FOR,
     ROOT,
+    BrakeCause,
     BrakeRules,
     Testimony,
     are_too_many,
+    is_dns_finding,
     is_silent,
     is_tried_on,
     lie_of,
 )
-from byreturn.ports import Braked, Opinion, Past, SpoolFault, Timer, Verdict, World
+from byreturn.ports import Braked, DestinationNews, Opinion, Past, SpoolFault, Timer, Verdict, World
 from byreturn.service.routes import Routes
 
 _BELIEVED_FOR: Final[Duration] = 10 * SECOND
@@ -55,6 +58,7 @@ class Word(Enum):
 
 Judged: TypeAlias = Callable[[frozenset[Destination]], None]
 Answered: TypeAlias = Callable[[Word], None]
+Noted: TypeAlias = Callable[[SpoolFault | None], None]
 
 
 class Brake:
@@ -68,7 +72,6 @@ class Brake:
         self._journal = world.journal
         self._routes = routes
         self._braked: Braked | None = None
-        self._by_number = False
         # Destinations that took mail, the latest last: whoever denies them lies.
         self._known: dict[Destination, None] = {}
         # Since when one of them is denied itself: after hours of that it is no witness any more.
@@ -83,20 +86,20 @@ class Brake:
         self._timer: Timer | None = None
         self._on_release: list[Callable[[Sequence[Destination]], None]] = []
 
-    def start(self, braked: Braked | None, known: Iterable[Destination]) -> None:
+    def start(
+        self, braked: Braked | None, known: Iterable[Destination], failing: Iterable[DestinationNews]
+    ) -> None:
         """Take over what the spool remembers; `known`: destinations that took mail, the latest first."""
         for destination in reversed(tuple(known)):
             self._know(destination)
         if braked is not None:
             self._braked = braked
-            # Nobody wrote down whether it was by number; then it takes quiet minutes, and not only witnesses.
-            self._by_number = True
+            self.hold(news.destination for news in failing if is_dns_finding(news.finding))
             self._look_later()
 
     def stop(self) -> None:
         """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_looking()
 
     def follow(self, on_release: Callable[[Sequence[Destination]], None]) -> None:
         """Call when the brake goes off, with the destinations that were held."""
@@ -111,6 +114,11 @@ class Brake:
     def braked(self) -> Braked | None:
         """Since when, and why; None while it is off."""
         return self._braked
+
+    @property
+    def held(self) -> int:
+        """Of how many destinations mail is held back by it; from 10,000 on no more are counted."""
+        return len(self._held)
 
     # --- What we hear of destinations -----------------------------------------------------------------
 
@@ -222,7 +230,7 @@ class Brake:
     def _on_witnesses(self, said: dict[str, tuple[Testimony, ...]]) -> None:
         lie = lie_of(said, set(self._rules.known_names))
         if lie:
-            self.engage(lie)
+            self.engage(lie, BrakeCause.LIE)
         is_well = not lie and not is_silent(said)
         if is_well:
             self._believed_until = self._clock.now() + _BELIEVED_FOR
@@ -249,51 +257,61 @@ class Brake:
         minutes = COUNTED_FOR // MINUTE
         self.engage(
             f"the DNS denied {denied} destinations within {minutes} minutes; only {alive} others answered",
-            by_number=True,
+            BrakeCause.NUMBER,
         )
         return False
 
     # --- On and off -----------------------------------------------------------------------------------
 
-    def engage(self, why: str, *, by_number: bool = False) -> None:
-        """Give nothing up any more for what the DNS says."""
-        if self._braked is not None:
+    def engage(self, why: str, cause: BrakeCause, done: Noted | None = None) -> None:
+        """Give nothing up any more for what the DNS says; `done`: it is written down, or is not.
+
+        Where it is on already, only a person changes anything: it stays on then until a person lets it off.
+        """
+        before = self._braked
+        if before is not None and cause is not BrakeCause.PERSON:
             return
-        self._braked = Braked(self._clock.now(), why)
-        self._by_number = by_number
+        self._stop_looking()
+        self._braked = Braked(self._clock.now() if before is None else before.since, why, cause)
         self._believed_until = 0
         self._quiet_looks = 0
         self._journal.brake_engaged(why)
-        self._spool.set_brake(self._braked, self._noted)
+        self._spool.set_brake(self._braked, done or self._noted)
         self._look_later()
 
-    def release(self, why: str) -> None:
-        """Believe the DNS again, and judge anew what was held."""
+    def release(self, why: str, done: Noted | None = None) -> None:
+        """Believe the DNS again, and judge anew what was held; `done`: it is written down, or is not."""
         if self._braked is None:
             return
         now = self._clock.now()
         self._braked = None
         self._count_from = now + _COUNT_AGAIN_AFTER
         self._denied.forget()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_looking()
         held, self._held = tuple(self._held), {}
         self._journal.brake_released(why, len(held))
-        self._spool.set_brake(None, self._noted)
+        self._spool.set_brake(None, done or self._noted)
         for follower in self._on_release:
             follower(held)
 
+    def _stop_looking(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _look_later(self) -> None:
+        self._stop_looking()
+        if self._braked is None or self._braked.cause is BrakeCause.PERSON:
+            return
         self._timer = self._clock.call_later(_LOOK_EVERY, lambda: self._ask_witnesses(self._on_look))
 
     def _on_look(self, said: dict[str, tuple[Testimony, ...]]) -> None:
-        if self._braked is None:
+        if self._braked is None or self._braked.cause is BrakeCause.PERSON:
             return
         if lie_of(said, set(self._rules.known_names)) or is_silent(said):
             self._quiet_looks = 0
             self._look_later()
-        elif not self._by_number:
+        elif self._braked.cause is BrakeCause.LIE:
             self.release("the name servers tell the truth again about what certainly exists")
         else:
             self._look_at_samples()
@@ -317,7 +335,7 @@ class Brake:
             self._on_samples(is_any_there=False)
 
     def _on_samples(self, *, is_any_there: bool) -> None:
-        if self._braked is None:
+        if self._braked is None or self._braked.cause is BrakeCause.PERSON:
             return
         self._quiet_looks += 1
         if is_any_there:

@@ -16,6 +16,7 @@ from byreturn.service.brake import Brake
 from byreturn.service.dispatch import Dispatcher
 from byreturn.service.inbound import Inbound, ListenerSettings
 from byreturn.service.local import Local
+from byreturn.service.operator import Operator
 from byreturn.service.reception import Reception, ReceptionSettings
 from byreturn.service.relay import Relay, RelaySettings
 from byreturn.service.reporting import Reporting, ReportSettings
@@ -64,11 +65,12 @@ class House:
         self.reception = Reception(settings.reception, schedule, world, self.dispatcher, ids)
         self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, self.brake, ids)
         self.upkeep = Upkeep(world, self.dispatcher, self.reporting, self.brake)
+        self.operator = Operator(world, self.brake, self.settlement, self.relay.room, self.dispatcher)
 
     def start(self) -> None:
         """Take up what is due, owed and over."""
         self.brake.follow(self.settlement.try_again)
-        self.brake.start(self._opened.brake, self._opened.known)
+        self.brake.start(self._opened.brake, self._opened.known, self._opened.failing)
         self.reporting.start(self.settlement)
         self.upkeep.start(self.settlement)
         self.dispatcher.start()

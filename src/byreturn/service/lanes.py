@@ -211,9 +211,8 @@ class Lane:
             bookings = batch.left
             for booking in bookings:
                 batch.take(booking)
-            self._relay.settler.settle(
-                [Found(batch.carried, booking, PutOff(finding, now), now) for booking in bookings]
-            )
+            put_off = PutOff(finding, now, by_another=True)
+            self._relay.settler.settle([Found(batch.carried, booking, put_off, now) for booking in bookings])
 
     # --- What the hosts ask of us ---------------------------------------------------------------------
 

@@ -117,6 +117,11 @@ class Room:
         return self._taken
 
     @property
+    def limit(self) -> int:
+        """How many there may be."""
+        return self._limit
+
+    @property
     def unproven(self) -> int:
         """How many of them have not heard a word yet."""
         return len(self._unproven)

@@ -12,10 +12,11 @@ answers lives, and what waited for it is due at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from byreturn.mail import (
     HOUR,
@@ -112,6 +113,11 @@ class Settlement:
         """What is known about a destination that does not answer; None while it lives."""
         return self._failing.get(destination)
 
+    @property
+    def failing_count(self) -> int:
+        """How many destinations do not answer."""
+        return len(self._failing)
+
     def hear(self, news: HostsFailed | HostsAnswered) -> None:
         """Note what an attempt learned about destinations; it is kept with the outcomes that follow."""
         now = self._clock.now()
@@ -154,11 +160,34 @@ class Settlement:
                 self._lives(destination, now)
         self.settle(())
 
+    def probe(self, destination: Destination, done: Callable[[bool | SpoolFault], None]) -> None:
+        """Try a destination that fails now, by one probe for all; False: nobody waits for one there."""
+        now = self._clock.now()
+
+        def asked(is_waited_for: bool | SpoolFault) -> None:  # noqa: FBT001 - the spool's answer
+            known = self._failing.get(destination)
+            if is_waited_for is True:
+                if known is not None:
+                    self._failing[destination] = replace(known, due_at=now)
+                for follower in self._followers:
+                    follower.on_settled((), next_due_at=now)
+            elif is_waited_for is False and known is not None:
+                # Nobody is there to probe with, so the next mail for it is to find out.
+                self._forget(destination, now)
+                self.settle(())
+            done(is_waited_for)
+
+        self._spool.probe(destination, now, asked)
+
     def _lives(self, destination: Destination, now: Instant) -> None:
+        self._forget(destination, now)
+        self._journal.destination_recovered(destination)
+
+    def _forget(self, destination: Destination, now: Instant) -> None:
+        """Believe that it lives."""
         del self._failing[destination]
         self._noted_at.pop(destination, None)
         self._news[destination] = DestinationNews(destination, 0, now, None, None)
-        self._journal.destination_recovered(destination)
 
     # --- Outcomes -------------------------------------------------------------------------------------
 
@@ -198,7 +227,7 @@ class Settlement:
                     may_end = self._clock.is_trusted() and not self._brake.is_on
                     return RanOutOfTime(diagnosis) if may_end else outcome
                 if due_at > expires_at:
-                    return type(outcome)(diagnosis, max(expires_at, now + _AGAIN))
+                    return replace(outcome, due_at=max(expires_at, now + _AGAIN))
                 return outcome
             case _:
                 return outcome

@@ -116,6 +116,14 @@ class _Claim:
         self._connection.execute(SQL["forget_destination"], (destination,))
 
 
+def probe(connection: sqlite3.Connection, destination: Destination, now: Instant) -> bool:
+    """Let the next probe of a failing destination be due now; see `ports.Spool.probe`."""
+    if not connection.execute(SQL["waits_for_probe"], (destination,)).fetchone()[0]:
+        return False
+    connection.execute(SQL["probe_now"], (destination, now))
+    return True
+
+
 def claim(
     connection: sqlite3.Connection,
     epoch: int,

@@ -134,6 +134,15 @@ UPDATE destination SET due_at = ?2 WHERE name = ?1;
 -- name: book_probe
 UPDATE destination SET due_at = ?2, probe_at = ?2 WHERE name = ?1;
 
+-- name: waits_for_probe
+-- Whether a destination is failing and somebody waits there, or is its probe at this moment.
+SELECT EXISTS (
+    SELECT 1 FROM destination WHERE name = ?1 AND failures > 0 AND (
+        EXISTS (SELECT 1 FROM recipient WHERE state = 0 AND destination = ?1)
+        OR EXISTS (SELECT 1 FROM recipient WHERE state = 1 AND destination = ?1)
+    )
+);
+
 -- name: forget_destination
 DELETE FROM destination WHERE name = ? AND failures = 0;
 
@@ -312,10 +321,10 @@ DELETE FROM lesson WHERE (hosts, kind) IN (
 );
 
 -- name: brake
-INSERT OR REPLACE INTO brake (id, since, why) VALUES (1, ?, ?);
+INSERT OR REPLACE INTO brake (id, since, why, cause) VALUES (1, ?, ?, ?);
 
 -- name: release_brake
 DELETE FROM brake;
 
 -- name: get_brake
-SELECT since, why FROM brake;
+SELECT since, why, cause FROM brake;

@@ -29,6 +29,7 @@ from byreturn.mail import Destination, QueueId
 from byreturn.ports import Braked, Lesson
 from byreturn.spool.faults import LOCKED, code_of
 from byreturn.spool.opening import APPLICATION_ID, DATABASE_NAME, SCHEMA_VERSION, SpoolRefused
+from byreturn.spool.remembering import braked_from_row
 from byreturn.spool.rows import STATE_NUMBERS
 from byreturn.spool.statements import READER_SQL
 from byreturn.spool.views import (
@@ -204,7 +205,7 @@ class SpoolReader:
         """Tell whether the brake is on."""
         with self._reading() as ask:
             row = ask.execute(READER_SQL["brake"]).fetchone()
-        return None if row is None else Braked(*row)
+        return None if row is None else braked_from_row(row)
 
     def server_is_gone(self) -> bool:
         """Whether the process that last had the spool has ended; False also where that cannot be told.

@@ -146,4 +146,4 @@ SELECT hosts, kind, value, reason, learned_at, until FROM lesson
 ORDER BY learned_at DESC, hosts, kind LIMIT ?;
 
 -- name: brake
-SELECT since, why FROM brake;
+SELECT since, why, cause FROM brake;

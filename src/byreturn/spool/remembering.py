@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from byreturn.mail import HOUR, Destination, Duration, Instant
+from byreturn.policy import BrakeCause
 from byreturn.ports import KNOWN_LIMIT, LESSONS_LIMIT, Braked, Lesson, Past
 from byreturn.spool.statements import SQL
 
@@ -86,7 +87,7 @@ def set_brake(connection: sqlite3.Connection, braked: Braked | None) -> None:
     if braked is None:
         connection.execute(SQL["release_brake"])
     else:
-        connection.execute(SQL["brake"], (braked.since, braked.why))
+        connection.execute(SQL["brake"], (braked.since, braked.why, braked.cause))
 
 
 def known(connection: sqlite3.Connection) -> tuple[Destination, ...]:
@@ -102,7 +103,13 @@ def lessons(connection: sqlite3.Connection, now: Instant) -> tuple[Lesson, ...]:
 def brake(connection: sqlite3.Connection) -> Braked | None:
     """Read whether the brake is on."""
     row = connection.execute(SQL["get_brake"]).fetchone()
-    return None if row is None else Braked(*row)
+    return None if row is None else braked_from_row(row)
+
+
+def braked_from_row(row: tuple[Any, ...]) -> Braked:
+    """Read a row of the brake."""
+    since, why, cause = row
+    return Braked(since, why, BrakeCause(cause))
 
 
 def forget(connection: sqlite3.Connection, now: Instant, limit: int, keep: Duration) -> int:

@@ -101,9 +101,17 @@ EVENT_NAMES: Final[dict[type[Event], str]] = {
     WasReturned: "returned",
     WasDiscarded: "discarded",
 }
+PUT_OFF_WITH_ANOTHER: Final = "put off with another"
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(PeerSaid | WeFound).decode
+
+
+def event_name(event: Event) -> str:
+    """Name an event as the history does."""
+    if isinstance(event, PutOff) and event.by_another:
+        return PUT_OFF_WITH_ANOTHER
+    return EVENT_NAMES[type(event)]
 
 
 def finding_text(finding: Diagnosis | None) -> str | None:

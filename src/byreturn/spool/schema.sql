@@ -140,6 +140,7 @@ CREATE INDEX lesson_until ON lesson (until);
 CREATE TABLE brake (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     since INTEGER NOT NULL,
+    cause TEXT NOT NULL CHECK (cause IN ('lie', 'number', 'person')),
     why   TEXT NOT NULL
 ) STRICT;
 

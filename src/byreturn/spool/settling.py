@@ -32,7 +32,7 @@ from byreturn.policy import (
 )
 from byreturn.ports import DestinationNews, Expiry, Settled, Settling
 from byreturn.spool.remembering import Takers
-from byreturn.spool.rows import EVENT_NAMES, STATE_NUMBERS, finding_from_text, finding_text
+from byreturn.spool.rows import STATE_NUMBERS, event_name, finding_from_text, finding_text
 from byreturn.spool.statements import SQL
 
 _UNBOOK = SQL["unbook_recipient"]
@@ -134,7 +134,7 @@ def _settle_one(
         return False
     execute(
         _ADD_ATTEMPT,
-        (*where, fence.attempt, settling.began_at, now, EVENT_NAMES[type(event)], finding),
+        (*where, fence.attempt, settling.began_at, now, event_name(event), finding),
     )
     if isinstance(after, Waiting):
         execute(_WAIT, (settling.destination, due_at))

@@ -39,7 +39,7 @@ from byreturn.ports import (
 )
 from byreturn.spool.accepting import accept
 from byreturn.spool.checking import LateCheck
-from byreturn.spool.claiming import claim
+from byreturn.spool.claiming import claim, probe
 from byreturn.spool.committer import Committer
 from byreturn.spool.contents import FileReader, FileWriter, sweep
 from byreturn.spool.keeping import Keeping, Purged, purge
@@ -248,6 +248,12 @@ class SqliteSpool:
         self._committer.submit(lambda connection: set_brake(connection, braked), done)
 
     # --- Reading --------------------------------------------------------------------------------------
+
+    def probe(
+        self, destination: Destination, now: Instant, done: Callable[[bool | SpoolFault], None]
+    ) -> None:
+        """Let the next probe of a failing destination be due now."""
+        self._committer.submit(lambda connection: probe(connection, destination, now), done)
 
     def owed_due(self, now: Instant, limit: int, done: Callable[[OwedDue | SpoolFault], None]) -> None:
         """Name messages with a report due."""

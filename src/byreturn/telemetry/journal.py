@@ -149,6 +149,10 @@ class Journal:
         """TLS failed, and mail goes on in clear text."""
         self._tell("TLS failed", now="in clear text", why=str(finding))
 
+    def operator_acted(self, who: str, act: str, about: str) -> None:
+        """A person did something."""
+        self._tell("operator", who=who, did=act, about=about)
+
     def expired(self, count: int) -> None:
         """Recipients ran out of time."""
         self._tell("expired", recipients=count)

@@ -11,6 +11,7 @@ from tests.contract.spools import (
 )
 
 from byreturn.mail import DAY, HOUR
+from byreturn.policy import BrakeCause
 from byreturn.ports import Braked, Lesson
 from byreturn.spool import DestinationView, SpoolReader, reader
 
@@ -154,7 +155,7 @@ def test_lessons_newest_first_and_the_brake(box, looking):
         box.learn(lesson)
     assert looking.lessons(100) == tuple(reversed(lessons))
     assert looking.lessons(2) == (lessons[4], lessons[3])
-    braked = Braked(box.now, "too many failures")
+    braked = Braked(box.now, "too many failures", BrakeCause.NUMBER)
     box.set_brake(braked)
     assert looking.brake() == braked
     box.set_brake(None)
