@@ -33,8 +33,17 @@ from byreturn.mail import (
     normal_domain,
     reply,
 )
-from byreturn.policy import Fence, InFlight, Waiting
-from byreturn.ports import DestinationNews, NewMessage, NewRecipient, OwedReport, Settling, SpoolFault
+from byreturn.policy import LESSON_HOLDS, BrakeCause, Fence, InFlight, Topic, Waiting
+from byreturn.ports import (
+    Braked,
+    DestinationNews,
+    Lesson,
+    NewMessage,
+    NewRecipient,
+    OwedReport,
+    Settling,
+    SpoolFault,
+)
 from byreturn.spool import SpoolSettings, SqliteSpool
 from byreturn.spool.opening import DATABASE_NAME
 
@@ -172,6 +181,25 @@ class Spool:
         self._clock.at = since
         news = DestinationNews(normal_domain(destination), failures, due_at, finding, since)
         self._do(self._spool.settle, (), (news,), since)
+
+    def lives(self, destination: str, *, at: int) -> None:
+        """Let a destination answer again."""
+        self._clock.at = at
+        news = DestinationNews(normal_domain(destination), 0, at, None, None)
+        self._do(self._spool.settle, (), (news,), at)
+
+    def learn(self, hosts: str, kind: Topic, value: int, reason: PeerSaid, *, at: int) -> None:
+        """Let hosts ask for less."""
+        self._clock.at = at
+        self._do(self._spool.learn, Lesson(hosts, kind, value, str(reason), at, at + LESSON_HOLDS))
+
+    def deny(self, destination: str, *, since: int) -> None:
+        """Let the DNS deny a destination that took mail."""
+        self._do(self._spool.denied, normal_domain(destination), since)
+
+    def brake(self, why: str, cause: BrakeCause, *, since: int) -> None:
+        """Put the brake on."""
+        self._do(self._spool.set_brake, Braked(since, why, cause))
 
     def report(self, about: QueueId, *, at: int) -> QueueId:
         """Compose the report that is due."""

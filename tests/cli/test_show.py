@@ -169,3 +169,61 @@ def test_more_lives_than_are_told(byreturn, spool):
     assert "20 more recipients are not shown; --json shows up to 10,000." in out
     assert "r119@there.example: being tried" in out, "those in trouble come first"
     assert len(json.loads(byreturn("show", id_text(ident), "--json").out)["recipients"]) == 120
+
+
+# --- Put off without an attempt of its own ------------------------------------------------------------
+
+
+def told(byreturn, ident) -> str:
+    return " ".join(byreturn("show", id_text(ident)).out.split())
+
+
+def test_the_probe_of_another_message_speaks_for_who_waits(byreturn, spool):
+    """What was found, when, and when the next one is; and that this message was not tried itself."""
+    first = spool.accept("carol@silent.example")
+    spool.settle(first, PutOff(SILENT, NOON + 30 * SECOND), at=NOON + 30 * SECOND)
+    spool.fails("silent.example", since=NOON + 30 * SECOND, due_at=NOON + 15 * MINUTE, failures=1)
+    later = spool.accept("dave@silent.example", at=NOON + 5 * MINUTE, waits=SILENT)
+    byreturn.now = NOON + 6 * MINUTE
+    assert is_golden(byreturn("show", id_text(later)).out, "show-not-tried.txt")
+    assert "probe" not in told(byreturn, first), "its own attempt was the last one"
+    # The next probe was made with the first message, and met the same.
+    spool.fails("silent.example", since=NOON + 15 * MINUTE, due_at=NOON + 45 * MINUTE, failures=2)
+    spool.write("UPDATE destination SET failing_since = ?", NOON + 30 * SECOND)
+    byreturn.now = NOON + 20 * MINUTE
+    assert is_golden(byreturn("show", id_text(later)).out, "show-probe-of-another.txt")
+
+
+def test_a_probe_of_its_own_is_no_probe_of_another(byreturn, spool):
+    ident = spool.accept("carol@silent.example")
+    spool.fails("silent.example", since=NOON + 30 * SECOND, due_at=NOON + 15 * MINUTE, failures=1)
+    spool.settle(ident, PutOff(SILENT, NOON + 30 * SECOND), at=NOON + 30 * SECOND)
+    byreturn.now = NOON + MINUTE
+    assert "12:00:30.000 Tried, put off: we found: no answer in time" in told(byreturn, ident)
+    assert "another" not in told(byreturn, ident)
+
+
+def test_a_probe_that_was_answered_is_told_no_more(byreturn, spool):
+    ident = spool.accept("dave@silent.example", waits=SILENT)
+    spool.fails("silent.example", since=NOON + 15 * MINUTE, due_at=NOON + 45 * MINUTE)
+    spool.lives("silent.example", at=NOON + 45 * MINUTE)
+    byreturn.now = NOON + 45 * MINUTE
+    assert "another message" not in told(byreturn, ident)
+    assert "NEXT TRY now" in told(byreturn, ident)
+
+
+def test_the_message_ahead_in_line_speaks_for_those_behind_it(byreturn, spool):
+    ident = spool.accept("dave@silent.example")
+    put_off = PutOff(SILENT, NOON + 30 * SECOND, by_another=True)
+    spool.settle(ident, put_off, at=NOON + 30 * SECOND, began=NOON + 30 * SECOND)
+    spool.fails("silent.example", since=NOON + 30 * SECOND, due_at=NOON + 15 * MINUTE, failures=1)
+    byreturn.now = NOON + MINUTE
+    out = told(byreturn, ident)
+    assert (
+        "12:00:30.000 Put off by the attempt of a message ahead of it: we found: no answer in time (mx.silent"
+        in out
+    )
+    assert "Tried" not in out
+    assert "NEXT TRY in 14 min" in out
+    (event,) = json.loads(byreturn("show", id_text(ident), "--json").out)["recipients"][0]["history"]
+    assert event["event"] == "put_off_with_another"

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from byreturn.cli.limits import line_of, suggestion
 from byreturn.cli.shapes import (
     AttemptShape,
     CheckShape,
+    DestinationShape,
+    DestinationsShape,
     DiagnosisShape,
     ErrorShape,
     FailingShape,
     LifeShape,
+    LimitShape,
     MessageShape,
     OriginShape,
     QueueShape,
     RecipientShape,
     ReportShape,
+    RuleShape,
     SectionShape,
     SettingShape,
     TotalsShape,
     TraceShape,
 )
+from byreturn.cli.ways import Way
 from byreturn.config import Config, ConfigError
 from byreturn.config.check import toml_value
 from byreturn.mail import (
@@ -45,8 +51,8 @@ from byreturn.policy import (
     State,
     attempts_of,
 )
-from byreturn.ports import DestinationNews
-from byreturn.spool import AttemptSeen, Entry, Life, QueueView, ReportSeen
+from byreturn.ports import DestinationNews, Lesson
+from byreturn.spool import AttemptSeen, DestinationView, Entry, Life, QueueView, ReportSeen
 from byreturn.spool.rows import STATE_NAMES, STATE_NUMBERS
 
 # The same that our reports say: delivery time expired.
@@ -104,6 +110,53 @@ def message_shape(life: Life, now: Instant) -> MessageShape:
         about=None if message.about is None else id_text(QueueId(message.about)),
         origin=OriginShape(origin.address, origin.hello, origin.listener),
         recipients=[_life_shape(life, entry) for entry in life.entries],
+    )
+
+
+def destinations_shape(
+    views: Sequence[DestinationView],
+    lessons: Sequence[Lesson],
+    config: Config,
+    way: Way | None,
+    now: Instant,
+    *,
+    server_running: bool,
+) -> DestinationsShape:
+    """Answer `destinations`; `way` is that of the only one, where one was asked for."""
+    name = None if way is None else views[0].name
+    return DestinationsShape(
+        at=iso_date(now),
+        server_running=server_running,
+        destinations=[_destination_shape(view, config, way) for view in views],
+        limits=[
+            LimitShape(
+                lesson.hosts.split(),
+                _name(lesson.kind),
+                lesson.value,
+                lesson.reason,
+                iso_date(lesson.learned_at),
+                iso_date(lesson.until),
+                suggestion(config, [lesson], name, way),
+            )
+            for lesson in lessons
+        ],
+    )
+
+
+def _destination_shape(view: DestinationView, config: Config, way: Way | None) -> DestinationShape:
+    return DestinationShape(
+        name=view.name,
+        waiting=view.waiting,
+        in_flight=view.in_flight,
+        failures=view.failures,
+        since=_iso(view.failing_since),
+        last_try_at=_iso(view.found_at),
+        next_try_at=_iso(view.next_probe_at),
+        diagnosis=_diagnosis_shape(view.finding),
+        took_mail_at=_iso(view.took_mail_at),
+        denied_since=_iso(view.denied_since),
+        hosts=None if way is None or way.hosts is None else list(way.hosts),
+        rule=None if way is None else RuleShape(way.rule, line_of(config, way.rule)),
     )
 
 

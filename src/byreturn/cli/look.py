@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from byreturn.cli.answers import message_shape, queue_shape, trace_shape
+from byreturn.cli.operate import NOT_RUNNING
 from byreturn.cli.render import life_page, queue_page, trace_page
 from byreturn.cli.session import (
     ANSWER_IS_NO,
@@ -29,7 +30,6 @@ _STATES: Final[dict[str, type[State]]] = {
     "held": Held,
     "parked": Parked,
 }
-_NOT_RUNNING: Final = "The server does not run: nothing is tried until it is started."
 
 
 def _read_id(_: click.Context, __: click.Parameter, text: str) -> QueueId:
@@ -77,7 +77,7 @@ def queue_command(
         return DONE
     terminal.show(*queue_page(view, terminal.times, now, is_selection=selection != Selection()))
     if is_gone:
-        terminal.say(_NOT_RUNNING)
+        terminal.say(NOT_RUNNING)
     return DONE
 
 
@@ -109,7 +109,7 @@ def show_command(session: Session, message_id: QueueId, as_json: bool) -> int:
         return DONE
     terminal.show(*life_page(life, terminal.times, now))
     if is_gone and any(entry.next_try_at is not None for entry in life.entries):
-        terminal.say(f"\n{_NOT_RUNNING}")
+        terminal.say(f"\n{NOT_RUNNING}")
     return DONE
 
 

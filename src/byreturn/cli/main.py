@@ -15,9 +15,11 @@ import click
 
 from byreturn import __version__
 from byreturn.cli.check import check_command
+from byreturn.cli.destinations import destinations_command
 from byreturn.cli.follow import send_test_command
 from byreturn.cli.init import init_command
 from byreturn.cli.look import queue_command, show_command, trace_command
+from byreturn.cli.operate import brake_command, retry_command
 from byreturn.cli.serve import serve_command
 from byreturn.cli.session import DONE, INTERRUPTED, REFUSED, TRY_AGAIN, Ending, Session, config_option
 from byreturn.cli.terminal import Terminal, Unwritable
@@ -50,6 +52,9 @@ for _command in (
     queue_command,
     show_command,
     trace_command,
+    destinations_command,
+    retry_command,
+    brake_command,
 ):
     byreturn.add_command(_command)
 

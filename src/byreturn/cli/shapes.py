@@ -194,3 +194,81 @@ class CheckShape(Struct):
     ok: bool
     errors: list[ErrorShape]
     effective: list[SectionShape]
+
+
+class ServerShape(Struct):
+    """A server that runs. `connections_unproven`: those on which no word has been heard yet."""
+
+    connections: int
+    connections_unproven: int
+    connections_limit: int
+    recipients_in_flight: int
+    destinations_failing: int
+
+
+class BrakeShape(Struct):
+    """The answer of `brake`; without a running server `destinations_held` and `server` are null."""
+
+    at: str
+    server_running: bool
+    on: bool
+    since: str | None
+    why: str | None
+    cause: str | None
+    destinations_held: int | None
+    server: ServerShape | None
+
+
+class ActShape(Struct):
+    """The answer to an act: `release_brake`, `engage_brake` or `retry`."""
+
+    at: str
+    act: str
+    done: bool
+    destinations: int
+    note: str | None
+
+
+class RuleShape(Struct):
+    """The rule of the configuration for a destination; `match` empty: it is dealt with like everybody."""
+
+    match: str
+    line: int | None
+
+
+class LimitShape(Struct):
+    """A limit that hosts taught us by a reply; `suggestion`: the lines of configuration that keep it."""
+
+    hosts: list[str]
+    kind: str
+    value: int
+    reason: str
+    learned_at: str
+    ends_at: str
+    suggestion: str | None
+
+
+class DestinationShape(Struct, kw_only=True):
+    """A destination; `hosts` and `rule` null: not asked for, or not known now."""
+
+    name: str
+    waiting: int
+    in_flight: int
+    failures: int
+    since: str | None
+    last_try_at: str | None
+    next_try_at: str | None
+    diagnosis: DiagnosisShape | None
+    took_mail_at: str | None
+    denied_since: str | None
+    hosts: list[str] | None
+    rule: RuleShape | None
+
+
+class DestinationsShape(Struct):
+    """The answer of `destinations`."""
+
+    at: str
+    server_running: bool
+    destinations: list[DestinationShape]
+    limits: list[LimitShape]

@@ -61,6 +61,7 @@ def story(life: Life, entry: Entry, now: Instant) -> list[Line]:
         Line(life.message.accepted_at, 0, "Accepted here", "accepted"),
         *_beginning(entry, attempts),
         *(_attempt_line(seen, entry) for seen in attempts),
+        *_probe(entry, attempts),
         *_standing(entry, attempts),
         *_reports(life, entry, reports, now),
         *_future(entry, now),
@@ -73,7 +74,19 @@ def _beginning(entry: Entry, attempts: list[AttemptSeen]) -> Iterator[Line]:
     accepted_at = entry.message.accepted_at
     if entry.first_outcome_at == accepted_at and not any(seen.ended_at == accepted_at for seen in attempts):
         text = f"Not tried at once: {address_text(entry.recipient.destination)} was known not to answer"
+        if entry.probed_at is not None and entry.probed_at <= accepted_at:
+            text += f" (probe of another message, {span_text(accepted_at - entry.probed_at)} before)"
         yield Line(accepted_at, 1, text, "put off")
+
+
+def _probe(entry: Entry, attempts: list[AttemptSeen]) -> Iterator[Line]:
+    """While a destination does not answer, one message is tried for all that wait there."""
+    at, health = entry.probed_at, entry.health
+    if not entry.is_unanswered or at is None or health is None or health.finding is None:
+        return
+    if at < entry.message.accepted_at or any(seen.ended_at >= at for seen in attempts):
+        return
+    yield Line(at, 2, f"Put off by the probe of another message: {why(health.finding)}", f"probe {at}")
 
 
 def _attempt_line(seen: AttemptSeen, entry: Entry) -> Line:
@@ -98,6 +111,8 @@ def _attempt_text(seen: AttemptSeen, entry: Entry) -> str:
             return f"Not deliverable: {reason}"
         case "put off":
             return f"Tried, put off: {reason}"
+        case "put off with another":
+            return f"Put off by the attempt of a message ahead of it: {reason}"
         case "uncertain":
             return f"Tried, uncertain: {reason}. It may have been delivered; it is sent again"
         case "interrupted":

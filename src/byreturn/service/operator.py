@@ -1,6 +1,6 @@
 """The operator's desk: what a person may ask of a server that runs, and what is answered.
 
-    a line -> decoded strictly -> Status | ReleaseBrake | EngageBrake | Retry -> the desk -> an answer
+    a line -> decoded strictly -> a request -> the desk -> an answer -> a line
 
 Requests and answers are closed unions of structs, so another act is another struct, another branch, and
 nothing else. Whoever asks has been let in by the door, which says who it is; each act is told to the journal
@@ -20,10 +20,11 @@ from msgspec import Meta, Struct
 
 from byreturn.mail import Destination, Instant, normal_domain
 from byreturn.policy import BrakeCause
-from byreturn.ports import SpoolFault, World
+from byreturn.ports import Journal, SpoolFault
 from byreturn.service.brake import Brake
 from byreturn.service.dispatch import Dispatcher
-from byreturn.service.room import Room
+from byreturn.service.relay import Relay
+from byreturn.service.routes import NoWay, ToHosts, ToStore, Way
 from byreturn.service.settlement import Settlement
 
 WHY_LIMIT: Final = 500
@@ -54,7 +55,13 @@ class Retry(Struct, frozen=True, tag_field="do", tag="retry", forbid_unknown_fie
     destination: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
 
 
-Request: TypeAlias = Status | ReleaseBrake | EngageBrake | Retry
+class FindRoute(Struct, frozen=True, tag_field="do", tag="route", forbid_unknown_fields=True):
+    """Tell where the mail for a destination goes, and on which terms."""
+
+    destination: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
+
+
+Request: TypeAlias = Status | ReleaseBrake | EngageBrake | Retry | FindRoute
 
 
 # --- Answers ------------------------------------------------------------------------------------------
@@ -78,6 +85,18 @@ class ServerStatus(Struct, frozen=True, tag_field="answer", tag="status"):
     connections_limit: int
     active_recipients: int
     failing_destinations: int
+
+
+class RouteSeen(Struct, frozen=True, tag_field="answer", tag="route"):
+    """Where the mail for a destination goes: here, or to hosts; nowhere where `why` says why.
+
+    `rule`: the `match` of the rule for it; empty: it is dealt with like everybody.
+    """
+
+    hosts: tuple[str, ...] = ()
+    rule: str = ""
+    is_here: bool = False
+    why: str = ""
 
 
 class Acted(Struct, frozen=True, tag_field="answer", tag="done"):
@@ -105,7 +124,7 @@ class NotNow(Struct, frozen=True, tag_field="answer", tag="not_now"):
     why: str
 
 
-Answer: TypeAlias = ServerStatus | Acted | NothingToDo | NotUnderstood | NotNow
+Answer: TypeAlias = ServerStatus | RouteSeen | Acted | NothingToDo | NotUnderstood | NotNow
 
 _requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)
 _answers: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
@@ -129,7 +148,9 @@ def read_request(line: bytes) -> Request | NotUnderstood:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return NotUnderstood(f"{_shortened(str(error) or type(error).__name__)}. Nothing was done.")
     match request:
-        case EngageBrake(why=text) | Retry(destination=text) if not text.strip() or not text.isprintable():
+        case EngageBrake(why=text) | Retry(destination=text) | FindRoute(destination=text) if (
+            not text.strip() or not text.isprintable()
+        ):
             field = "why" if isinstance(request, EngageBrake) else "destination"
             return NotUnderstood(f"{field} must be printable text. Nothing was done.")
         case _:
@@ -157,12 +178,13 @@ class Operator:
     """The desk."""
 
     def __init__(
-        self, world: World, brake: Brake, settlement: Settlement, room: Room, dispatcher: Dispatcher
+        self, journal: Journal, brake: Brake, settlement: Settlement, relay: Relay, dispatcher: Dispatcher
     ) -> None:
-        self._journal = world.journal
+        self._journal = journal
         self._brake = brake
         self._settlement = settlement
-        self._room = room
+        self._room = relay.room
+        self._routes = relay.routes
         self._dispatcher = dispatcher
 
     def hear(self, line: bytes, who: str, done: Callable[[bytes], None]) -> None:
@@ -183,6 +205,8 @@ class Operator:
                 self.engage_brake(who, why.strip(), answered)
             case Retry(destination=name):
                 self.retry(who, normal_domain(name.strip()), answered)
+            case FindRoute(destination=name):
+                self._routes.find(normal_domain(name.strip()), lambda way: answered(_route_of(way)))
             case _:
                 assert_never(request)
 
@@ -249,3 +273,13 @@ class Operator:
                 done(Acted(1))
 
         self._settlement.probe(destination, asked)
+
+
+def _route_of(way: Way) -> RouteSeen:
+    match way:
+        case ToStore():
+            return RouteSeen(is_here=True)
+        case ToHosts(hops=hops, terms=terms):
+            return RouteSeen(tuple(sorted({hop.host for hop in hops})), terms.match)
+        case NoWay(finding=finding):
+            return RouteSeen(why=finding.detail or str(finding.cause))

@@ -28,7 +28,7 @@ SELECT
     m.priority, m.origin_address, m.origin_hello, m.origin_listener, m.about, m.message_id, m.subject,
     m.is_bulk, r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch,
     r.attempts, r.changed_at, r.expires_at, r.finding, r.first_outcome_at,
-    d.failures, d.due_at, d.finding, d.failing_since
+    d.failures, d.due_at, d.finding, d.failing_since, d.found_at
 FROM chosen AS c
 JOIN message AS m ON m.id = c.message_id
 JOIN recipient AS r ON r.message_id = c.message_id AND r.ordinal = c.ordinal
@@ -64,7 +64,7 @@ SELECT
     m.priority, m.origin_address, m.origin_hello, m.origin_listener, m.about, m.message_id, m.subject,
     m.is_bulk, r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch,
     r.attempts, r.changed_at, r.expires_at, r.finding, r.first_outcome_at,
-    d.failures, d.due_at, d.finding, d.failing_since
+    d.failures, d.due_at, d.finding, d.failing_since, d.found_at
 FROM message AS m
 JOIN recipient AS r ON r.message_id = m.id
 LEFT JOIN destination AS d ON d.name = r.destination AND d.failures > 0
@@ -98,7 +98,7 @@ SELECT
     m.priority, m.origin_address, m.origin_hello, m.origin_listener, m.about, m.message_id, m.subject,
     m.is_bulk, r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch,
     r.attempts, r.changed_at, r.expires_at, r.finding, r.first_outcome_at,
-    d.failures, d.due_at, d.finding, d.failing_since
+    d.failures, d.due_at, d.finding, d.failing_since, d.found_at
 FROM message AS m
 JOIN recipient AS r ON r.message_id = m.id
 LEFT JOIN destination AS d ON d.name = r.destination AND d.failures > 0

@@ -26,7 +26,8 @@ from byreturn.spool.rows import (
 class Entry(Struct, frozen=True):
     """One recipient of a message, as it stands.
 
-    `finding` is its own last diagnosis; `health` that of its destination, None while that answers.
+    `finding` is its own last diagnosis; `health` that of its destination, None while that answers, and
+    `probed_at` when the last try there ended that found so.
     """
 
     message: Message
@@ -37,6 +38,7 @@ class Entry(Struct, frozen=True):
     finding: Diagnosis | None
     first_outcome_at: Instant | None
     health: DestinationNews | None
+    probed_at: Instant | None = None
 
     @property
     def is_unanswered(self) -> bool:
@@ -156,7 +158,7 @@ def entry_from_row(row: Row) -> Entry:
     message = message_from_row(row[:17])
     recipient = recipient_from_row(row[17:23])
     number, due_at, epoch, attempts, changed_at, expires_at, finding, first_outcome_at = row[23:31]
-    failures, probe_at, found, since = row[31:]
+    failures, probe_at, found, since, probed_at = row[31:]
     health = None
     if failures:
         health = DestinationNews(recipient.destination, failures, probe_at, finding_from_text(found), since)
@@ -169,6 +171,7 @@ def entry_from_row(row: Row) -> Entry:
         finding=finding_from_text(finding),
         first_outcome_at=first_outcome_at,
         health=health,
+        probed_at=probed_at if failures else None,
     )
 
 
