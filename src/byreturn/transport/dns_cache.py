@@ -138,7 +138,8 @@ class SharedLookups(Generic[Key, Answer]):
         self._fresh: OrderedDict[_LookUp[Key, Answer], None] = OrderedDict()
         self._slow: OrderedDict[_LookUp[Key, Answer], None] = OrderedDict()
         self._tasks: set[asyncio.Task[Finding[Answer]]] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._back_at = 0.0
         self._is_closed = False
 
     def find(
@@ -223,10 +224,12 @@ class SharedLookups(Generic[Key, Answer]):
         # Loops count in milliseconds, and call a little early.
         if until - self._loop.time() <= 0.001:
             return False
-        if self._timer is None or until < self._timer.when():
+        if self._timer is None or until < self._back_at:
             if self._timer is not None:
                 self._timer.cancel()
+            # It cannot be asked when it is due: what uvloop calls next is no timer for it.
             self._timer = self._loop.call_at(until, self._come_back)
+            self._back_at = until
         return True
 
     def _come_back(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from byreturn.ports import Endpoint
 # What a server sends back to a question: messages one after the other; none is silence.
 Sent = list[bytes]
 Mood = Callable[[dns.message.Message], Awaitable[Sent] | Sent]
+
+_PORT_TRIES = 20
 
 
 class FakeServer(asyncio.DatagramProtocol):
@@ -33,12 +36,25 @@ class FakeServer(asyncio.DatagramProtocol):
         self.client: Any = None
 
     async def start(self) -> None:
+        """Take a port that is free for both: the system draws one for UDP, and TCP must have the same."""
         loop = asyncio.get_running_loop()
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
-        host, port = self._udp.get_extra_info("sockname")[:2]
+        streams = socket.socket()
+        for remaining in reversed(range(_PORT_TRIES)):
+            self._udp, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+            try:
+                streams.bind(self._udp.get_extra_info("sockname"))
+                break
+            except OSError:
+                # Left open it would not only be in the way: uvloop hangs when it closes with one.
+                self._udp.close()
+                if not remaining:
+                    raise
+        host, port = streams.getsockname()
         self.endpoint = Endpoint(host, port)
-        if self.over_tcp is not None:
-            self._tcp = await asyncio.start_server(self._on_stream, host, port)
+        if self.over_tcp is None:
+            streams.close()
+        else:
+            self._tcp = await asyncio.start_server(self._on_stream, sock=streams)
 
     async def stop(self) -> None:
         self._udp.close()

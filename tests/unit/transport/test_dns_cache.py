@@ -53,13 +53,17 @@ class StoppedClock:
         raise NotImplementedError
 
 
+MADE: Final[list[Names]] = []
+
+
 class Names:
     """Look-ups that hang until they are let go, where their name says so; the others are answered at once."""
 
     def __init__(self, **bounds: int) -> None:
+        MADE.append(self)
         self.loop = asyncio.get_running_loop()
         self.bugs: list[Any] = []
-        self.loop.set_exception_handler(lambda _, context: self.bugs.append(context["exception"]))
+        self.loop.set_exception_handler(lambda _, context: self.bugs.append(context.get("exception")))
         self.gate = asyncio.Event()
         self.running: Counter[str] = Counter()
         self.most = 0
@@ -110,8 +114,15 @@ Play = Callable[[Callable[..., Coroutine[Any, Any, Any]]], None]
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def play(request: pytest.FixtureRequest) -> Iterator[Play]:
+    async def whole(scene: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        try:
+            await asyncio.wait_for(scene(), 30)
+        finally:
+            while MADE:
+                await MADE.pop().lookups.close()
+
     with asyncio.Runner(loop_factory=request.param) as runner:
-        yield lambda scene: runner.run(asyncio.wait_for(scene(), 30))
+        yield lambda scene: runner.run(whole(scene))
 
 
 def test_a_bug_in_a_look_up_is_reported_and_no_verdict(play):
@@ -258,6 +269,29 @@ def test_a_place_is_taken_in_time_although_there_seemed_to_be_none_for_long(play
         assert begun == ["first 1", "first 2", "second 3", "second 4", "second 5"]
         gates["second"].set()
         await names.lookups.close()
+
+    play(scene)
+
+
+def test_a_timer_that_is_due_at_once_may_be_any_handle(play):
+    async def scene() -> None:
+        names = Names(fresh=1, patience=FOR_EVER)
+        # So does uvloop, where its clock has gone on by a millisecond meanwhile.
+        names.lookups._loop = NextTurn(names.loop)
+        names.find("hang 1")
+        names.find("hang 2")
+        names.find("hang 3")
+        names.gate.set()
+        await names.answer("end")
+        assert list(names.told.values()) == [["HANG 1"], ["HANG 2"], ["HANG 3"]]
+
+    class NextTurn:
+        def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+            self._loop = loop
+            self.call_soon, self.create_task, self.time = loop.call_soon, loop.create_task, loop.time
+
+        def call_at(self, when: float, call: Callable[[], None]) -> asyncio.Handle:
+            return self._loop.call_soon(call)
 
     play(scene)
 
