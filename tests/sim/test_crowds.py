@@ -11,7 +11,17 @@ from tests.sim.peers import Mood
 from tests.sim.town import Town
 
 from byreturn.mail import MINUTE, SECOND, Cause, Priority, WeFound
-from byreturn.policy import Delivered, Interrupted, PutOff, Terms, Unbooked, Waiting
+from byreturn.policy import (
+    Delivered,
+    Interrupted,
+    NextHop,
+    PutOff,
+    RouteTable,
+    StaticRoute,
+    Terms,
+    Unbooked,
+    Waiting,
+)
 from byreturn.service import DispatchSettings, RelaySettings
 
 HOSTNAME = "mail.here.example"
@@ -461,3 +471,24 @@ def test_a_server_that_has_stopped_dials_nobody() -> None:
         assert len(town.traffic.dials) == dialled
         assert town.states() == {Waiting: 100}
         assert town.traffic.now.total() == 0
+
+
+# --- Whose way it is ----------------------------------------------------------------------------------
+
+
+def test_the_dns_does_not_lead_into_a_connection_of_an_operators_route() -> None:
+    # The route may dial a private address; whoever names the same host in his MX may not.
+    table = RouteTable((StaticRoute("branch.example", (NextHop("relay.inside", 25),)),))
+    with Town(table=table) as town:
+        town.host("relay.inside", "10.1.2.3")
+        town.domain("stranger.example", "relay.inside")
+        town.start()
+        ours = town.send("info@branch.example")
+        town.run(500)
+        assert town.states(ours) == {Delivered: 1}
+        assert town.traffic.now.total() == 1, "the connection is kept for a moment"
+        strange = town.send("info@stranger.example")
+        both = town.send("info@branch.example", "sales@stranger.example")
+        town.run(MINUTE)
+        assert town.states(strange) == {Waiting: 1}
+        assert town.states(both) == {Delivered: 1, Waiting: 1}

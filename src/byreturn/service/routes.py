@@ -59,7 +59,8 @@ class ToStore(Struct, frozen=True):
 class ToHosts(Struct, frozen=True):
     """Hosts take it: in order, each group shuffled already. `is_static`: an operator named them.
 
-    Two destinations with the same hosts, ports and terms share a lane; `key` says which.
+    Two destinations with the same hosts, ports and terms, both named by an operator or both by the DNS, share
+    a lane; `key` says which.
     """
 
     hops: tuple[NextHop, ...]
@@ -124,7 +125,9 @@ class Routes:
         self, destination: Destination, hops: tuple[NextHop, ...], *, is_static: bool = False
     ) -> ToHosts:
         terms = self.terms.for_hosts(destination, [hop.host for hop in hops])
-        return ToHosts(hops, is_static, terms, (*sorted(map(str, hops)), terms.match))
+        # What an operator's route may dial, a name server may not lead to: not over a kept connection either.
+        whose = "route" if is_static else "dns"
+        return ToHosts(hops, is_static, terms, (*sorted(map(str, hops)), terms.match, whose))
 
     def _by_mx(self, destination: Destination, answer: MxAnswer, done: Callable[[Way], None]) -> None:
         match answer:
