@@ -11,7 +11,7 @@ from tests.sim.peers import Mood
 from tests.sim.town import Town
 
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Action, Message
-from byreturn.policy import Delivered, Failed, Waiting
+from byreturn.policy import BrakeCause, Delivered, Failed, Waiting
 
 LIES = [Lie.DENIES_ALL, Lie.DENIES_ALL_BUT_THE_ROOT]
 
@@ -136,7 +136,7 @@ def test_reports_that_are_held_hide_no_others_and_cost_nothing() -> None:
             town.send("info@typo.example", "info@mute.example", sender=f"s{number}@here.example")
         town.run(500)
         assert town.states()[Failed] == 250
-        town.house.brake.engage("a test")
+        town.house.brake.engage("a test", BrakeCause.LIE)
         taken: list[Any] = []
         take_owed = town.spool.take_owed
 

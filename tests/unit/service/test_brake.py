@@ -10,7 +10,7 @@ import pytest
 from tests.sim.clock import VirtualClock
 
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Cause, Destination, WeFound
-from byreturn.policy import BrakeRules
+from byreturn.policy import BrakeCause, BrakeRules
 from byreturn.policy.brake import ROOT
 from byreturn.ports import Braked, Opinion, Past, SpoolFault, Verdict
 from byreturn.service.brake import Brake
@@ -98,7 +98,7 @@ class Bench:
         self.released: list[tuple[Destination, ...]] = []
         self.rules = rules or BrakeRules()
         self.brake = self.make()
-        self.brake.start(None, ())
+        self.brake.start(None, (), ())
 
     def make(self) -> Brake:
         world: Any = self
@@ -188,7 +188,7 @@ def test_who_cannot_look_gives_nothing_up(bench):
 def test_a_server_that_denies_the_root_puts_the_brake_on(bench):
     bench.servers.said.clear()
     assert bench.judge(TYPO) == set()
-    assert bench.brake.braked == Braked(bench.memory.brakes[0].since, bench.brake.braked.why)
+    assert bench.brake.braked == Braked(bench.memory.brakes[0].since, bench.brake.braked.why, BrakeCause.LIE)
     assert "root of the DNS" in bench.brake.braked.why
     assert bench.facts.count("brake_engaged") == 1
 
@@ -343,7 +343,7 @@ def test_a_witness_that_is_there_again_is_not_doubted(bench):
 def test_those_that_are_known_from_before_the_start_are_witnesses_too():
     bench = Bench()
     bench.brake = bench.make()
-    bench.brake.start(None, [Destination("newest.example"), Destination("older.example")])
+    bench.brake.start(None, [Destination("newest.example"), Destination("older.example")], ())
     assert list(bench.brake._known) == ["older.example", "newest.example"]
     assert bench.judge(TYPO) == set()
     assert bench.brake.is_on
@@ -442,7 +442,7 @@ def test_a_person_may_release_it(bench):
 
 def test_engaging_twice_is_once(bench):
     engaged(bench)
-    bench.brake.engage("something else")
+    bench.brake.engage("something else", BrakeCause.LIE)
     assert "known.example" in bench.brake.braked.why
     assert len(bench.memory.brakes) == 1
 
@@ -495,7 +495,7 @@ def restarted(bench: Bench) -> Bench:
     bench.brake.stop()
     known = list(bench.brake._known)[::-1]
     bench.brake = bench.make()
-    bench.brake.start(bench.memory.brakes[-1], known)
+    bench.brake.start(bench.memory.brakes[-1], known, ())
     return bench
 
 
