@@ -183,3 +183,27 @@ def test_nothing_expires_while_the_brake_is_on() -> None:
         town.zones.lies.clear()
         town.run(HOUR)
         assert town.states(message) == {Delivered: 1}
+
+
+@pytest.mark.parametrize("what", ["the domain", "its mail host"])
+def test_what_a_resolver_keeps_of_a_lie_is_not_believed(what: str) -> None:
+    # The lie is over, and what was denied is kept as absent for a while.
+    with known_town() as town:
+        town.zones.absence_kept = 10 * MINUTE
+        town.run(11 * SECOND)
+        mx, there = town.zones.mx["q.example"], town.zones.addresses["mx.q.example"]
+        town.send("info@other.example")
+        town.run(SECOND)
+        if what == "the domain":
+            del town.zones.mx["q.example"]
+        else:
+            del town.zones.addresses["mx.q.example"]
+        town.house.brake.engage("a test")
+        message = town.send("info@q.example")
+        town.run(30 * SECOND)
+        town.zones.mx["q.example"], town.zones.addresses["mx.q.example"] = mx, there
+        town.house.brake.release("a person says so")
+        town.run(2 * MINUTE)
+        fresh = town.send("sales@q.example")
+        town.run(HOUR)
+        assert town.states(message) == town.states(fresh) == {Delivered: 1}

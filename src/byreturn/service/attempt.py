@@ -136,8 +136,12 @@ class Attempt:
             case NobodyTook(diagnosis=WeFound() as finding, is_dns=True):
                 found = finding
                 # The DNS may be wrong, and what is said to a sender cannot be taken back.
-                destinations = self.batch.destinations
-                self._relay.brake.judge(destinations, finding, lambda final: self._judged(final, found))
+                self._relay.brake.judge(
+                    self.batch.destinations,
+                    finding,
+                    lambda final: self._judged(final, found),
+                    hosts=[hop.host for hop in self._way.hops],
+                )
             case NobodyTook(diagnosis=diagnosis):
                 self._conclude(self.batch.left, diagnosis)
                 self._finish()

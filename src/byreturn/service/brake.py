@@ -148,8 +148,18 @@ class Brake:
 
     # --- Judging --------------------------------------------------------------------------------------
 
-    def judge(self, destinations: Collection[Destination], finding: WeFound, done: Judged) -> None:
-        """Say for which destinations a word of the DNS is final; `done` may be called from inside."""
+    def judge(
+        self,
+        destinations: Collection[Destination],
+        finding: WeFound,
+        done: Judged,
+        *,
+        hosts: Collection[str] = (),
+    ) -> None:
+        """Say for which destinations a word of the DNS is final; `done` may be called from inside.
+
+        `hosts`: the names that their MX records lead to, where it is these that do not exist.
+        """
         if not all(self._routes.is_by_dns(destination) for destination in destinations):
             done(frozenset(destinations))  # A literal, or a route: no name server has said anything.
             return
@@ -157,7 +167,7 @@ class Brake:
             self.hold(destinations)
             done(frozenset())
             return
-        _Judging(self, finding, done).start(tuple(dict.fromkeys(destinations)))
+        _Judging(self, finding, done, tuple(hosts)).start(tuple(dict.fromkeys(destinations)))
 
     def hold(self, destinations: Iterable[Destination]) -> None:
         """Note whose mail is tried on because the brake is on."""
@@ -238,14 +248,20 @@ class Brake:
         for done in waiting:
             done(Word.BELIEVED if is_well else Word.DOUBTED)
 
-    def hear_others(self, destination: Destination, done: Answered) -> None:
-        """What one name server denies, another one may know."""
+    def hear_others(self, names: Collection[str], done: Answered) -> None:
+        """What one name server denies, another one may know, or it itself by now."""
+        left = len(names)
+        is_known = False
 
         def hear(opinions: tuple[Opinion, ...]) -> None:
-            is_known = any(opinion.verdict is Verdict.EXISTS for opinion in opinions)
-            done(Word.DOUBTED if is_known else Word.BELIEVED)
+            nonlocal left, is_known
+            left -= 1
+            is_known = is_known or any(opinion.verdict is Verdict.EXISTS for opinion in opinions)
+            if not left:
+                done(Word.DOUBTED if is_known else Word.BELIEVED)
 
-        self._resolver.poll(destination, hear)
+        for name in names:
+            self._resolver.poll(name, hear)
 
     def count(self, destination: Destination) -> bool:
         """Count a destination that is denied; False when they are too many now."""
@@ -330,7 +346,7 @@ class Brake:
                 self._on_samples(is_any_there=is_any_there)
 
         for sample in samples:
-            self.hear_others(sample, hear)
+            self.hear_others((sample,), hear)
         if not samples:
             self._on_samples(is_any_there=False)
 
@@ -351,12 +367,13 @@ class Brake:
 class _Judging:
     """One judgement under way: each destination by itself, then one answer."""
 
-    __slots__ = ("_all", "_brake", "_done", "_final", "_finding", "_left")
+    __slots__ = ("_all", "_brake", "_done", "_final", "_finding", "_hosts", "_left")
 
-    def __init__(self, brake: Brake, finding: WeFound, done: Judged) -> None:
+    def __init__(self, brake: Brake, finding: WeFound, done: Judged, hosts: tuple[str, ...]) -> None:
         self._brake = brake
         self._finding = finding
         self._done = done
+        self._hosts = hosts
         self._all: tuple[Destination, ...] = ()
         self._final: list[Destination] = []
         self._left = 0
@@ -378,12 +395,23 @@ class _Judging:
                 brake.hear_witnesses(on_witnesses)
 
         def on_witnesses(word: Word) -> None:
-            if word is Word.BELIEVED and self._finding.cause is Cause.NO_SUCH_DOMAIN:
-                brake.hear_others(destination, lambda word: self._answer(destination, word))
+            names = self._denied(destination)
+            if word is Word.BELIEVED and names:
+                brake.hear_others(names, lambda word: self._answer(destination, word))
             else:
                 self._answer(destination, word)
 
         brake.hear_past(destination, on_past)
+
+    def _denied(self, destination: Destination) -> tuple[str, ...]:
+        """The names that are said not to exist."""
+        match self._finding.cause:
+            case Cause.NO_SUCH_DOMAIN:
+                return (destination,)
+            case Cause.NO_SUCH_MAIL_HOSTS:
+                return self._hosts
+            case _:
+                return ()
 
     def _answer(self, destination: Destination, word: Word) -> None:
         if word is Word.BELIEVED and self._brake.count(destination) and not self._brake.is_on:

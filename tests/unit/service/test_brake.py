@@ -249,6 +249,17 @@ def test_others_are_asked_only_about_the_name_itself(bench):
     assert bench.servers.polled == [ROOT]
 
 
+def test_mail_hosts_that_another_server_knows_are_not_given_up(bench):
+    finding = WeFound(Cause.NO_SUCH_MAIL_HOSTS, "its mail server b does not exist")
+    answers: list[frozenset[Destination]] = []
+    for _ in range(2):
+        bench.brake.judge([TYPO], finding, answers.append, hosts=["a", "b"])
+        bench.clock.advance(SECOND)
+        bench.servers.know("a")
+    assert answers == [{TYPO}, frozenset()]
+    assert Counter(bench.servers.polled) == {ROOT: 1, "a": 2, "b": 2}
+
+
 def test_each_destination_of_a_judgement_is_judged_by_itself(bench):
     bench.servers.know("other.example")
     bench.took_mail("known.example", "other.example")
