@@ -198,7 +198,7 @@ def test_what_a_resolver_keeps_of_a_lie_is_not_believed(what: str) -> None:
             del town.zones.mx["q.example"]
         else:
             del town.zones.addresses["mx.q.example"]
-        town.house.brake.engage("a test")
+        town.house.brake.engage("a test", BrakeCause.LIE)
         message = town.send("info@q.example")
         town.run(30 * SECOND)
         town.zones.mx["q.example"], town.zones.addresses["mx.q.example"] = mx, there
@@ -207,3 +207,16 @@ def test_what_a_resolver_keeps_of_a_lie_is_not_believed(what: str) -> None:
         fresh = town.send("sales@q.example")
         town.run(HOUR)
         assert town.states(message) == town.states(fresh) == {Delivered: 1}
+
+
+def test_all_who_wait_for_a_name_that_has_gone_hear_it_at_once() -> None:
+    with known_town() as town:
+        town.zones.broken.add("gone.example")
+        for number in range(30):
+            town.send("info@gone.example", sender=f"s{number}@here.example")
+            town.run(SECOND)
+        assert town.states()[Waiting] == 30
+        town.zones.broken.clear()
+        town.run(20 * MINUTE)
+        assert town.states()[Failed] == 30
+        assert reports(town) == 30

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from byreturn.mail import (
     Booking,
     Cause,
+    Destination,
     Diagnosis,
     PeerSaid,
     Phase,
@@ -148,9 +149,10 @@ class Attempt:
             case NobodyAnswered(finding=finding):
                 self._nobody_answered(finding)
 
-    def _judged(self, final: frozenset[str], finding: WeFound) -> None:
+    def _judged(self, final: frozenset[Destination], finding: WeFound) -> None:
         if self._is_done:
             return
+        self._relay.settler.gone(final)
         self._conclude(
             [booking for booking in self.batch.left if booking.recipient.destination in final], finding
         )

@@ -218,6 +218,7 @@ class Dispatcher:
             else:
                 later[booking.recipient.destination] = None
                 found.append(Found(carried, booking, PutOff(finding, now), now))
+        self._settlement.gone(final)
         if later:
             self._settlement.hear(HostsFailed(tuple(later), finding, now))
         self._settlement.settle(found)

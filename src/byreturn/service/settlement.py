@@ -12,7 +12,7 @@ answers lives, and what waited for it is due at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -151,6 +151,13 @@ class Settlement:
             self._noted_at[destination] = now
         self._news[destination] = news
         self._journal.destination_failing(destination, failures, due_at - now, failed.finding)
+
+    def gone(self, destinations: Iterable[Destination]) -> None:
+        """These are nowhere, for good: whoever else waits for them is to hear it now, not one a probe."""
+        now = self._clock.now()
+        for destination in destinations:
+            if destination in self._failing:
+                self._forget(destination, now)
 
     def try_again(self, destinations: Sequence[Destination]) -> None:
         """Let what waits for these be due at once: what kept it from them is over."""
