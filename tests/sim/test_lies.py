@@ -220,3 +220,31 @@ def test_all_who_wait_for_a_name_that_has_gone_hear_it_at_once() -> None:
         town.run(20 * MINUTE)
         assert town.states()[Failed] == 30
         assert reports(town) == 30
+
+
+# --- What is known is said at once --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["no such domain", "no such mail hosts", "not welcome"])
+def test_after_a_verdict_nobody_waits_for_a_destination_that_had_failed(what: str) -> None:
+    with known_town() as town:
+        town.zones.broken.add("q.example")
+        first = town.send("info@q.example")
+        town.run(MINUTE)
+        assert town.states(first) == {Waiting: 1}
+        town.zones.broken.clear()
+        match what:
+            case "no such domain":
+                del town.zones.mx["q.example"]
+            case "no such mail hosts":
+                del town.zones.addresses["mx.q.example"]
+            case _:
+                town.peers["mx.q.example"].mood = Mood(greeting="554 5.7.1 go away")
+        town.run(20 * MINUTE)
+        assert town.states(first) == {Failed: 1}
+        for _ in range(3):
+            town.run(10 * MINUTE)
+            message = town.send("info@q.example")
+            town.run(SECOND)
+            assert town.states(message) == {Failed: 1}
+            assert reports(town, message) == 1

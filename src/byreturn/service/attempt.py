@@ -144,6 +144,7 @@ class Attempt:
                     hosts=[hop.host for hop in self._way.hops],
                 )
             case NobodyTook(diagnosis=diagnosis):
+                self._answered()
                 self._conclude(self.batch.left, diagnosis)
                 self._finish()
             case NobodyAnswered(finding=finding):
