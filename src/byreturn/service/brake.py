@@ -4,7 +4,7 @@
       '--took mail lately-------------------------------------------> later, for hours
       '--witnesses: the root, names that took mail--a server lies----> brake on, later
       |                                           '-no word of them--> later
-      '--another name server knows it-------------------------------> later
+      '--another name server knows it, or none denies it now----------> later
       '--too many denied---------------------------------------------> brake on, later
       '--------------------------------------------------------------> final
 
@@ -249,16 +249,17 @@ class Brake:
             done(Word.BELIEVED if is_well else Word.DOUBTED)
 
     def hear_others(self, names: Collection[str], done: Answered) -> None:
-        """What one name server denies, another one may know, or it itself by now."""
+        """What one name server denies, another one may know, or it itself by now: some must still deny it."""
         left = len(names)
-        is_known = False
+        is_denied = True
 
         def hear(opinions: tuple[Opinion, ...]) -> None:
-            nonlocal left, is_known
+            nonlocal left, is_denied
             left -= 1
-            is_known = is_known or any(opinion.verdict is Verdict.EXISTS for opinion in opinions)
+            said = {opinion.verdict for opinion in opinions}
+            is_denied = is_denied and Verdict.DENIED in said and Verdict.EXISTS not in said
             if not left:
-                done(Word.DOUBTED if is_known else Word.BELIEVED)
+                done(Word.BELIEVED if is_denied else Word.DOUBTED)
 
         for name in names:
             self._resolver.poll(name, hear)
@@ -338,15 +339,15 @@ class Brake:
         left = len(samples)
         is_any_there = False
 
-        def hear(word: Word) -> None:
+        def hear(opinions: tuple[Opinion, ...]) -> None:
             nonlocal left, is_any_there
             left -= 1
-            is_any_there = is_any_there or word is Word.DOUBTED
+            is_any_there = is_any_there or any(one.verdict is Verdict.EXISTS for one in opinions)
             if not left:
                 self._on_samples(is_any_there=is_any_there)
 
         for sample in samples:
-            self.hear_others((sample,), hear)
+            self._resolver.poll(sample, hear)
         if not samples:
             self._on_samples(is_any_there=False)
 

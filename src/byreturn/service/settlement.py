@@ -160,11 +160,15 @@ class Settlement:
                 self._forget(destination, now)
 
     def try_again(self, destinations: Sequence[Destination]) -> None:
-        """Let what waits for these be due at once: what kept it from them is over."""
+        """Let these be probed at once: what kept their mail from them is over.
+
+        They are not said to live, so that what a resolver has kept of a lie is asked for anew.
+        """
         now = self._clock.now()
         for destination in destinations:
-            if destination in self._failing:
-                self._lives(destination, now)
+            known = self._failing.get(destination)
+            if known is not None:
+                self._failing[destination] = self._news[destination] = replace(known, due_at=now)
         self.settle(())
 
     def probe(self, destination: Destination, done: Callable[[bool | SpoolFault], None]) -> None:

@@ -230,6 +230,16 @@ def test_what_another_server_knows_is_not_given_up(bench):
     assert not bench.brake.is_on
 
 
+def test_what_nobody_denies_when_asked_again_is_not_given_up(bench):
+    # The look-up may have told what was kept; of the name itself no server has a word now.
+    bench.servers.said["ns", TYPO] = NOTHING
+    assert bench.judge(TYPO) == set()
+    bench.servers.default["second"] = NO
+    bench.servers.know(ROOT, server="second")
+    bench.clock.advance(10 * SECOND)
+    assert bench.judge(TYPO) == {TYPO}, "one that says so is enough, if no other knows it"
+
+
 def test_two_servers_that_agree_are_believed(bench):
     bench.servers.default["second"] = NO
     bench.servers.know(ROOT, server="second")
@@ -464,6 +474,13 @@ def test_a_brake_by_number_goes_off_when_what_was_denied_is_there_again(bench):
     bench.clock.advance(2 * MINUTE)
     assert not bench.brake.is_on
     assert len(bench.released[0]) == 6
+
+
+def test_that_nobody_has_a_word_on_what_was_denied_does_not_bring_it_back(bench):
+    deny(bench, range(25))
+    bench.servers.said["ns", "typo22.example"] = NOTHING
+    bench.clock.advance(8 * MINUTE)
+    assert bench.brake.is_on
 
 
 def test_a_brake_by_number_goes_off_after_ten_quiet_minutes(bench):
