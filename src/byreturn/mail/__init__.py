@@ -36,12 +36,15 @@ from byreturn.mail.instants import (
     iso_date,
     rfc5322_date,
 )
+from byreturn.mail.language import ENGLISH, N_, Language
 from byreturn.mail.status import EnhancedStatus, Reply, StatusClass, enhanced_from_text, reply
 
 __all__ = [
     "DAY",
+    "ENGLISH",
     "HOUR",
     "MINUTE",
+    "N_",
     "NULL_PATH",
     "SECOND",
     "Action",
@@ -57,6 +60,7 @@ __all__ = [
     "IdFactory",
     "InMemory",
     "Instant",
+    "Language",
     "Mailbox",
     "Message",
     "Notify",

@@ -14,6 +14,7 @@ not certain; the fault says so).
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from byreturn.mail import (
     Diagnosis,
     Duration,
     Instant,
+    Mailbox,
     Message,
     QueueId,
     Recipient,
@@ -32,6 +34,8 @@ from byreturn.mail import (
 from byreturn.policy import BrakeCause, Event, Fence, State
 
 KNOWN_LIMIT: Final = 20
+OTHERS_LIMIT: Final = 200
+LATER_LIMIT: Final = 20
 LESSONS_LIMIT: Final = 10_000
 
 
@@ -73,9 +77,12 @@ class NewMessage(Struct, frozen=True):
 class Settling(Struct, frozen=True):
     """What happened to one recipient. The fence must still be the one that booked it.
 
-    `owed`: the report that the event makes us owe. `delay_notice_at`: when to tell of the delay, if it
-    still lasts then and has not been told. `recipient_count` is the message's: with one recipient
-    there are no siblings to ask about. `expires_at`: when its lifetime ends from now on; None: as before.
+    `owed`: the report to the sender that the event makes us owe; `is_copied`: the postmaster is to have a copy
+    of it, whether the sender is told or not. `delay_notices`: when to tell of the delay if it still lasts
+    then, in ascending order; those that were told before count. `early_notice_at` takes the place of the
+    first of them where the destination is not known to have taken mail. `recipient_count` is the message's:
+    with one recipient there are no siblings to ask about. `expires_at`: when its lifetime ends from now on;
+    None: as before.
     """
 
     message_id: QueueId
@@ -86,7 +93,9 @@ class Settling(Struct, frozen=True):
     event: Event
     began_at: Instant
     owed: Action | None = None
-    delay_notice_at: Instant | None = None
+    is_copied: bool = False
+    delay_notices: tuple[Instant, ...] = ()
+    early_notice_at: Instant | None = None
     expires_at: Instant | None = None
 
 
@@ -160,17 +169,74 @@ class OwedLine(Struct, frozen=True):
     last_attempt_at: Instant | None = None
 
 
-class OwedReport(Struct, frozen=True):
-    """All lines of a message's report that are due.
+class ReportKind(StrEnum):
+    """What is owed.
 
-    `thread`: the Message-ID of each automatic report sent before, oldest first. `named_count`: how many
-    recipients the sender named; an alias counts as one, whatever it stands for.
+    A report about recipients to the sender; word that mail whose delay was told has gone through after all;
+    a copy of a failure to the postmaster.
+    """
+
+    REPORT = "report"
+    CLEARED = "cleared"
+    COPY = "copy"
+
+
+class OtherRecipient(Struct, frozen=True):
+    """A recipient that a report is not about; `state` and `finding` are as of now, and since `changed_at`.
+
+    `notice_at`: when a delay notice is due, None: none is. `is_told`: a report says or said that it failed.
+    """
+
+    recipient: Recipient
+    state: State
+    finding: Diagnosis | None
+    changed_at: Instant
+    expires_at: Instant
+    next_try_at: Instant | None = None
+    notice_at: Instant | None = None
+    is_told: bool = False
+
+
+class OwedReport(Struct, frozen=True):
+    """All lines of one kind of a message's reports that are due: of the sender's before the postmaster's.
+
+    `thread`: the id of each automatic report sent to the sender before, oldest first. `named_count`: how many
+    recipients the sender named; an alias counts as one, whatever it stands for. `others`: recipients that
+    this is not about, those that wait first, at most OTHERS_LIMIT; `other_count` is how many there are.
     """
 
     message: Message
     lines: tuple[OwedLine, ...]
     thread: tuple[str, ...]
     named_count: int
+    kind: ReportKind = ReportKind.REPORT
+    others: tuple[OtherRecipient, ...] = ()
+    other_count: int = 0
+
+
+class Correspondent(Struct, frozen=True):
+    """An address that took mail of a sender, and when it last did."""
+
+    address: Mailbox
+    at: Instant
+
+
+class HeardReport(Struct, frozen=True, kw_only=True):
+    """What somebody else's report says of one recipient of a message that we passed on.
+
+    `reverse_path`: to whom that report came; only what was sent from there is meant. `envid` (decoded) and
+    `message_id` as far as it has them, else empty; `recipient` None: it does not say. `text`: what it says,
+    cleaned and bounded. `report_id`: the id under which we took that report.
+    """
+
+    reverse_path: Mailbox
+    report_id: QueueId
+    at: Instant
+    action: str
+    text: str
+    recipient: Mailbox | None = None
+    envid: str = ""
+    message_id: str = ""
 
 
 class OwedDue(Struct, frozen=True):
@@ -313,6 +379,26 @@ class Spool(Protocol):
 
     def content_writer(self, message_id: QueueId) -> ContentWriter:
         """Begin a content too large for memory."""
+        ...
+
+    def correspondents(
+        self, sender: Mailbox, limit: int, done: Callable[[tuple[Correspondent, ...] | SpoolFault], None]
+    ) -> None:
+        """Name the addresses that took mail of this sender within what history keeps, the latest first.
+
+        Looks at the sender's last messages only. Changes nothing.
+        """
+        ...
+
+    def heard(
+        self, reports: tuple[HeardReport, ...], done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None]
+    ) -> None:
+        """Add what others report to the stories of our messages; its disposition stays as it is.
+
+        A message is found by ENVID, by Message-ID, or else as the latest one from that reverse path to
+        that recipient (VERP). Answers for each report with the message that it is about, None where none
+        was found. At most LATER_LIMIT are kept for a recipient; the same report is kept once.
+        """
         ...
 
     def purge(self, now: Instant, limit: int, done: Callable[[int | SpoolFault], None]) -> None:

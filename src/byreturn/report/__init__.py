@@ -2,17 +2,36 @@
 
 from byreturn.mail import Action
 from byreturn.report.compose import RETURN_OCTETS, ComposedReport, compose
-from byreturn.report.facts import ReportFacts, ReportLine
+from byreturn.report.facts import (
+    OTHERS_LISTED,
+    Audience,
+    Kin,
+    Progress,
+    ReportFacts,
+    ReportLine,
+    Standing,
+    Suggestion,
+)
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
+from byreturn.report.reasons import Judgement, Mender, Reason
 
 __all__ = [
+    "OTHERS_LISTED",
     "RETURN_OCTETS",
     "Action",
+    "Audience",
     "ComposedReport",
+    "Judgement",
+    "Kin",
+    "Mender",
     "ParsedLine",
     "ParsedReport",
+    "Progress",
+    "Reason",
     "ReportFacts",
     "ReportLine",
+    "Standing",
+    "Suggestion",
     "Typed",
     "compose",
     "parse_report",
