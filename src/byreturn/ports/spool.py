@@ -246,10 +246,19 @@ class OwedDue(Struct, frozen=True):
     next_due_at: Instant | None
 
 
+class Ended(Struct, frozen=True):
+    """A recipient whose time ran out, with the last finding. `is_null`: its message has the null path."""
+
+    message_id: QueueId
+    address: Mailbox
+    finding: Diagnosis
+    is_null: bool
+
+
 class Expiry(Struct, frozen=True):
     """What expired, the reports that it made due, the destinations to probe first, and when to look again."""
 
-    expired: int
+    expired: tuple[Ended, ...]
     owed: tuple[tuple[QueueId, Instant], ...]
     probe: tuple[Destination, ...]
     next_at: Instant | None
@@ -391,7 +400,9 @@ class Spool(Protocol):
         ...
 
     def heard(
-        self, reports: tuple[HeardReport, ...], done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None]
+        self,
+        reports: tuple[HeardReport, ...],
+        done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None],
     ) -> None:
         """Add what others report to the stories of our messages; its disposition stays as it is.
 

@@ -163,4 +163,3 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     takes_utf8: bool = False
     contact: str = ""
     resolver: str = ""
-

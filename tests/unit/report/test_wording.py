@@ -146,12 +146,19 @@ def test_a_lost_answer_is_not_called_a_loss():
 
 
 def test_of_an_alias_the_address_behind_it_is_judged():
-    no_domain = line("sales@here.example", diagnosis=WeFound(Cause.NO_SUCH_DOMAIN), member=mailbox_from_text("hidden@behind.example"))
+    no_domain = line(
+        "sales@here.example",
+        diagnosis=WeFound(Cause.NO_SUCH_DOMAIN),
+        member=mailbox_from_text("hidden@behind.example"),
+    )
     cause, advice = cause_and_advice(no_domain)
     assert cause == "The domain of the address behind this one does not exist."
     assert "here.example" not in cause + advice
     assert "spelling" not in advice
-    assert "does not know the address behind this one" in cause_and_advice(line(member=mailbox_from_text("hidden@behind.example")))[0]
+    assert (
+        "does not know the address behind this one"
+        in cause_and_advice(line(member=mailbox_from_text("hidden@behind.example")))[0]
+    )
 
 
 def test_success_promises_no_more_than_is_known():
