@@ -149,7 +149,7 @@ def test_of_an_alias_the_address_behind_it_is_judged():
     no_domain = line(
         "sales@here.example",
         diagnosis=WeFound(Cause.NO_SUCH_DOMAIN),
-        member=mailbox_from_text("hidden@behind.example"),
+        member=Mailbox("hidden", "behind.example"),
     )
     cause, advice = cause_and_advice(no_domain)
     assert cause == "The domain of the address behind this one does not exist."
@@ -157,7 +157,7 @@ def test_of_an_alias_the_address_behind_it_is_judged():
     assert "spelling" not in advice
     assert (
         "does not know the address behind this one"
-        in cause_and_advice(line(member=mailbox_from_text("hidden@behind.example")))[0]
+        in cause_and_advice(line(member=Mailbox("hidden", "behind.example")))[0]
     )
 
 
