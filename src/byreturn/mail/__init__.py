@@ -23,7 +23,7 @@ from byreturn.mail.envelope import (
     Recipient,
     Ret,
 )
-from byreturn.mail.headers import HeaderFacts, header_block, read_facts, trace_line
+from byreturn.mail.headers import HeaderFacts, header_block, named_addresses, read_facts, trace_line
 from byreturn.mail.ids import IdFactory, QueueId, first_id_at, id_from_text, id_instant, id_text
 from byreturn.mail.instants import (
     DAY,
@@ -44,8 +44,8 @@ __all__ = [
     "ENGLISH",
     "HOUR",
     "MINUTE",
-    "N_",
     "NULL_PATH",
+    "N_",
     "SECOND",
     "Action",
     "BodyType",
@@ -85,6 +85,7 @@ __all__ = [
     "in_words",
     "iso_date",
     "mailbox_from_text",
+    "named_addresses",
     "normal_domain",
     "read_facts",
     "reply",

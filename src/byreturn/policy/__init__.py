@@ -16,6 +16,7 @@ from byreturn.policy.brake import (
     lie_of,
 )
 from byreturn.policy.classify import Fate, fate_of, fate_of_recipient
+from byreturn.policy.flood import Flood
 from byreturn.policy.guard import IpNetwork, address_in, is_dialable
 from byreturn.policy.lifecycle import (
     FINAL,
@@ -51,7 +52,7 @@ from byreturn.policy.lifecycle import (
     advance,
     attempts_of,
 )
-from byreturn.policy.owed import owed_for, report_due_at, wants_delay_notice
+from byreturn.policy.owed import owed_for, report_due_at, tells_of_failure, wants_delay_notice
 from byreturn.policy.rate import Bucket, Rate
 from byreturn.policy.retry import RetrySchedule, after_4yz, after_no_answer, after_silence
 from byreturn.policy.routing import (
@@ -88,6 +89,7 @@ __all__ = [
     "Failed",
     "Fate",
     "Fence",
+    "Flood",
     "GaveUpOnUs",
     "Held",
     "IllegalTransition",
@@ -144,6 +146,7 @@ __all__ = [
     "order_mx",
     "owed_for",
     "report_due_at",
+    "tells_of_failure",
     "tls_denied",
     "wants_delay_notice",
 ]

@@ -40,8 +40,7 @@ def owed_for(event: Event, reverse_path: ReversePath, notify: Notify, *, passed_
         return None
     match event:
         case Refused() | RanOutOfTime() | WasReturned():
-            # RFC 3461 section 5.2.6: a failure is reported if FAILURE is listed or NOTIFY is absent.
-            return Action.FAILED if notify in (Notify.ABSENT,) or notify & Notify.FAILURE else None
+            return Action.FAILED if tells_of_failure(reverse_path, notify) else None
         case Stored() if notify & Notify.SUCCESS:
             # RFC 3461 section 5.2.3: "delivered" only if SUCCESS was asked for.
             return Action.DELIVERED
@@ -50,6 +49,16 @@ def owed_for(event: Event, reverse_path: ReversePath, notify: Notify, *, passed_
             return Action.RELAYED
         case _:
             return None
+
+
+def tells_of_failure(reverse_path: ReversePath, notify: Notify) -> bool:
+    """Whether a failure is told to the sender.
+
+    RFC 3461 section 5.2.6: if FAILURE is listed or NOTIFY is absent.
+    """
+    if isinstance(reverse_path, NullPath):
+        return False
+    return notify == Notify.ABSENT or bool(notify & Notify.FAILURE)
 
 
 def wants_delay_notice(reverse_path: ReversePath, notify: Notify, *, is_bulk: bool) -> bool:

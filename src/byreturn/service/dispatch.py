@@ -113,8 +113,13 @@ class Dispatcher:
 
     # --- New mail -------------------------------------------------------------------------------------
 
-    def admit(self, message: Message, recipients: Sequence[Recipient], content: bytes | None) -> Admitted:
-        """Decide, before a new message is stored, who of it is booked already; reserve the room."""
+    def admit(
+        self, message: Message, recipients: Sequence[Recipient], content: bytes | None, wait: Duration = 0
+    ) -> Admitted:
+        """Decide, before a new message is stored, who of it is booked already; reserve the room.
+
+        With a `wait` nobody is: the first attempt is due after it.
+        """
         bookings: list[Booking] = []
         states: list[NewRecipient] = []
         dues: list[Instant] = []
@@ -122,14 +127,16 @@ class Dispatcher:
             destination = recipient.destination
             failing = self._settlement.failing(destination)
             expires_at = self._expires_at(message, destination)
-            if failing is None and not self._is_stopped and self._window.has_room(message, destination):
+            has_room = self._window.has_room(message, destination)
+            if failing is None and not wait and not self._is_stopped and has_room:
                 self._window.join(message, destination)
                 bookings.append(Booking(recipient, 1, expires_at))
                 state = InFlight(Fence(self._epoch, 1))
                 states.append(NewRecipient(recipient, state, expires_at=expires_at))
             else:
-                dues.append(message.accepted_at if failing is None else failing.due_at)
-                states.append(self._waiting(message, recipient, failing, expires_at))
+                due_at = message.accepted_at + wait
+                dues.append(due_at if failing is None else failing.due_at)
+                states.append(self._waiting(message, recipient, failing, expires_at, due_at))
         kept = self._window.keep(content) if bookings else None
         return Admitted(message, tuple(states), tuple(bookings), kept, min(dues, default=None))
 
@@ -138,14 +145,19 @@ class Dispatcher:
         return message.accepted_at + schedule.lifetime(message.priority)
 
     def _waiting(
-        self, message: Message, recipient: Recipient, failing: DestinationNews | None, expires_at: Instant
+        self,
+        message: Message,
+        recipient: Recipient,
+        failing: DestinationNews | None,
+        expires_at: Instant,
+        due_at: Instant,
     ) -> NewRecipient:
         """Let a recipient wait: for room, or for its destination; the latter is its first outcome."""
-        state = Waiting(message.accepted_at, 0)
+        state = Waiting(due_at, 0)
         if failing is None:
             return NewRecipient(recipient, state, expires_at=expires_at)
-        notice_at = self._settlement.delay.notice_at(message, recipient)
-        return NewRecipient(recipient, state, failing.finding, notice_at, expires_at)
+        notices, early = self._settlement.delay.notices(message, recipient, failing.failures)
+        return NewRecipient(recipient, state, failing.finding, notices, early, expires_at)
 
     def dismiss(self, admitted: Admitted) -> None:
         """The message could not be stored: give the room back."""

@@ -13,13 +13,15 @@ from byreturn.policy import BrakeRules, RetrySchedule, RouteTable, TermsTable
 from byreturn.ports import Opened, Stream, World
 from byreturn.service.admission import DispatchSettings
 from byreturn.service.brake import Brake
+from byreturn.service.copies import Copies
 from byreturn.service.dispatch import Dispatcher
 from byreturn.service.inbound import Inbound, ListenerSettings
 from byreturn.service.local import Local
 from byreturn.service.operator import Operator
 from byreturn.service.reception import Reception, ReceptionSettings
 from byreturn.service.relay import Relay, RelaySettings
-from byreturn.service.reporting import Reporting, ReportSettings
+from byreturn.service.drafting import ReportSettings
+from byreturn.service.reporting import Reporting
 from byreturn.service.routes import Routes, RouteSettings
 from byreturn.service.settlement import DelayRule, Settlement
 from byreturn.service.upkeep import Upkeep
@@ -35,6 +37,7 @@ class HouseSettings(Struct, frozen=True):
     report: ReportSettings
     dispatch: DispatchSettings = DispatchSettings()
     delay: DelayRule = DelayRule()
+    copies: Copies = Copies()
     schedule: RetrySchedule = RetrySchedule()
     terms: TermsTable = TermsTable()
     brake: BrakeRules = BrakeRules()
@@ -54,7 +57,7 @@ class House:
         self._opened = opened
         routes = Routes(settings.routes, settings.table, settings.terms, world)
         self.brake = Brake(settings.brake, world, routes)
-        self.settlement = Settlement(settings.terms, settings.delay, world, self.brake)
+        self.settlement = Settlement(settings.terms, settings.delay, settings.copies, world, self.brake)
         self.settlement.remember(opened.failing)
         self.relay = Relay(settings.relay, world, self._wheel, routes, self.settlement, self.brake)
         self.relay.remember(opened.lessons)
@@ -63,7 +66,9 @@ class House:
             settings.dispatch, world, self.settlement, routes, self.relay, local, self.brake
         )
         self.reception = Reception(settings.reception, schedule, world, self.dispatcher, ids)
-        self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, self.brake, ids)
+        self.reporting = Reporting(
+            settings.report, schedule, world, self.dispatcher, routes, self.brake, ids
+        )
         self.upkeep = Upkeep(world, self.dispatcher, self.reporting, self.brake)
         self.operator = Operator(world.journal, self.brake, self.settlement, self.relay, self.dispatcher)
 

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from byreturn.mail import (
     HOUR,
+    MINUTE,
     SECOND,
     Destination,
     Duration,
@@ -48,6 +49,7 @@ from byreturn.policy import (
 from byreturn.ports import DestinationNews, Settled, Settling, SpoolFault, World
 from byreturn.service.batch import Found, HostsAnswered, HostsFailed
 from byreturn.service.brake import Brake
+from byreturn.service.copies import Copies
 
 _AGAIN: Final[Duration] = 1 * SECOND
 # Of failing destinations so many are remembered; mail for one beyond is tried, fails, and waits all the same.
@@ -67,24 +69,36 @@ class Follower(Protocol):
 
 
 class DelayRule(Struct, frozen=True):
-    """When a sender hears that mail is late: after so long; 0 for never."""
+    """When a sender hears that mail is late: after each of these, in ascending order; never if there is none.
 
-    after: Duration = 4 * HOUR
+    `early`: where nobody has ever been seen alive, and a second try failed too; most likely the domain is
+    misspelt, and 4 hours are long for that. 0: no sooner than elsewhere.
+    """
 
-    def notice_at(self, message: Message, recipient: Recipient) -> Instant | None:
-        """When to tell, if it still waits then."""
+    after: tuple[Duration, ...] = (4 * HOUR,)
+    early: Duration = 20 * MINUTE
+
+    def notices(
+        self, message: Message, recipient: Recipient, failures: int
+    ) -> tuple[tuple[Instant, ...], Instant | None]:
+        """When to tell, if it still waits then; and when instead of the first time, early."""
         if not self.after or not wants_delay_notice(
             message.reverse_path, recipient.notify, is_bulk=message.is_bulk
         ):
-            return None
-        return message.accepted_at + self.after
+            return (), None
+        since = message.accepted_at
+        early = since + self.early if 0 < self.early < self.after[0] and failures > 1 else None
+        return tuple(since + after for after in self.after), early
 
 
 class Settlement:
     """The desk."""
 
-    def __init__(self, terms: TermsTable, delay: DelayRule, world: World, brake: Brake) -> None:
+    def __init__(
+        self, terms: TermsTable, delay: DelayRule, copies: Copies, world: World, brake: Brake
+    ) -> None:
         self._terms = terms
+        self._copies = copies
         self._brake = brake
         self.delay = delay
         self._clock = world.clock
@@ -214,9 +228,12 @@ class Settlement:
         message = found.carried.message
         recipient = found.booking.recipient
         event = self._lawful(found.outcome, found.booking.expires_at, now)
-        delay_notice_at: Instant | None = None
+        notices: tuple[Instant, ...] = ()
+        early: Instant | None = None
         if isinstance(event, (PutOff, Uncertain)):
-            delay_notice_at = self.delay.notice_at(message, recipient)
+            known = self._failing.get(recipient.destination)
+            failures = max(found.booking.attempt, known.failures if known else 0)
+            notices, early = self.delay.notices(message, recipient, failures)
         return Settling(
             message_id=message.id,
             ordinal=recipient.ordinal,
@@ -226,7 +243,9 @@ class Settlement:
             event=event,
             began_at=found.began_at,
             owed=owed_for(event, message.reverse_path, recipient.notify, passed_on=found.passed_on),
-            delay_notice_at=delay_notice_at,
+            is_copied=self._copies.wants(message, event),
+            delay_notices=notices,
+            early_notice_at=early,
             expires_at=found.booking.expires_at,
         )
 
