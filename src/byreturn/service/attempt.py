@@ -63,6 +63,7 @@ from byreturn.service.approach import Approach
 from byreturn.service.batch import Batch, Found, HostsAnswered
 from byreturn.service.candidates import NobodyAnswered, NobodyTook, Verdict
 from byreturn.service.connection import Connection, Lost
+from byreturn.service.fitting import may_shrink, shrink, unfit
 from byreturn.service.room import Place
 from byreturn.service.routes import ToHosts
 
@@ -221,25 +222,26 @@ class Attempt:
         offers = connection.session.extensions
         current = self.batch.left
         transaction = self.batch.transaction(current)
-        unfit: WeFound | None = None
-        where = (connection.host, connection.stream.peer.address, Phase.HELLO)
-        if offers.size is not None and transaction.octets > offers.size:
-            # RFC 1870 section 6: known before anything is sent.
-            detail = f"the message has {transaction.octets} octets, the server takes {offers.size}"
-            unfit = WeFound(Cause.TOO_LARGE, detail, *where)
-        elif transaction.is_8bit and not offers.eight_bit:
-            # RFC 6152 section 3: 8-bit content may not be sent there, and we do not rewrite mail.
-            unfit = WeFound(Cause.NEEDS_8BIT, "the message has 8-bit octets, the server takes 7-bit", *where)
-        if unfit is not None:
+        finding = unfit(offers, transaction, connection.host, connection.stream.peer.address)
+        if finding is not None:
+            if may_shrink(self.batch.carried):
+                shrink(self._relay, self.batch.carried, lambda: self._begin_smaller(connection))
+                return
             self._answered()
             for booking in current:
-                self._find(booking, Refused(unfit))
+                self._find(booking, Refused(finding))
             self._finish()
             return
         self._current = current
         self._accepted = []
         self._next = []
         connection.begin(transaction)
+
+    def _begin_smaller(self, connection: Connection) -> None:
+        """Try again with what is left of a report; unless the connection was lost while it was read."""
+        if self._connection is connection and connection.is_open:
+            self._begin()
+            self._flush()
 
     def _answered(self) -> None:
         """The host lives: this is no longer a matter of finding one that does."""

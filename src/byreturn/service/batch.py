@@ -24,13 +24,18 @@ def sender_of(message: Message) -> str:
 
 
 class Carried:
-    """A message in memory, shared by all its batches. `content` is None when it must be read anew."""
+    """A message in memory, shared by all its batches. `content` is None when it must be read anew.
 
-    __slots__ = ("content", "message", "open", "sender")
+    `fitted`: of a report, the smaller form that goes to a host which does not take the whole; empty: there is
+    none.
+    """
+
+    __slots__ = ("content", "fitted", "message", "open", "sender")
 
     def __init__(self, message: Message, content: bytes | None, bookings: int) -> None:
         self.message = message
         self.content = content
+        self.fitted: bytes | None = None
         self.open = bookings
         self.sender = sender_of(message)
 
@@ -74,12 +79,12 @@ class Batch:
 
     def transaction(self, bookings: tuple[Booking, ...]) -> Transaction:
         """Say what is to be sent to some of them."""
-        message = self.carried.message
+        message, fitted = self.carried.message, self.carried.fitted
         return Transaction(
             reverse_path=message.reverse_path,
             recipients=tuple(booking.recipient for booking in bookings),
-            octets=message.octets,
-            is_8bit=message.body is BodyType.EIGHT_BIT,
+            octets=len(fitted) if fitted else message.octets,
+            is_8bit=message.body is BodyType.EIGHT_BIT and not fitted,
             ret=message.ret,
             envid=message.envid,
         )

@@ -30,7 +30,6 @@ from byreturn.mail import (
     Mailbox,
     Message,
     NullPath,
-    PeerSaid,
     QueueId,
     Ret,
     WeFound,

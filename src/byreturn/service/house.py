@@ -15,12 +15,12 @@ from byreturn.service.admission import DispatchSettings
 from byreturn.service.brake import Brake
 from byreturn.service.copies import Copies
 from byreturn.service.dispatch import Dispatcher
+from byreturn.service.drafting import ReportSettings
 from byreturn.service.inbound import Inbound, ListenerSettings
 from byreturn.service.local import Local
 from byreturn.service.operator import Operator
 from byreturn.service.reception import Reception, ReceptionSettings
 from byreturn.service.relay import Relay, RelaySettings
-from byreturn.service.drafting import ReportSettings
 from byreturn.service.reporting import Reporting
 from byreturn.service.routes import Routes, RouteSettings
 from byreturn.service.settlement import DelayRule, Settlement
@@ -66,9 +66,7 @@ class House:
             settings.dispatch, world, self.settlement, routes, self.relay, local, self.brake
         )
         self.reception = Reception(settings.reception, schedule, world, self.dispatcher, ids)
-        self.reporting = Reporting(
-            settings.report, schedule, world, self.dispatcher, routes, self.brake, ids
-        )
+        self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, routes, self.brake, ids)
         self.upkeep = Upkeep(world, self.dispatcher, self.reporting, self.brake)
         self.operator = Operator(world.journal, self.brake, self.settlement, self.relay, self.dispatcher)
 

@@ -100,7 +100,6 @@ class Posting:
         """Mark as told what nobody is to be told."""
         self._world.spool.report(owed, None, done)
 
-
     def _compose(self, owed: OwedReport, facts: ReportFacts) -> ComposedReport:
         try:
             if owed.kind is ReportKind.CLEARED:

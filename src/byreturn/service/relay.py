@@ -121,7 +121,9 @@ class Relay:
         self, carried: Carried, done: Callable[[ContentReader | SpoolFault | None], None]
     ) -> None:
         """Open a content: the one in memory, or the spool's."""
-        if carried.content is not None:
+        if carried.fitted:
+            done(InMemory(carried.fitted))
+        elif carried.content is not None:
             done(InMemory(carried.content))
         else:
             self._spool.content(carried.message.id, done)

@@ -204,7 +204,11 @@ class Reporting:
                 is_shrunk=wait > 0,
             )
             self._posting.post(
-                owed, facts, report_id, wait, lambda result: self._on_posted(about.id, result, owed, report_id)
+                owed,
+                facts,
+                report_id,
+                wait,
+                lambda result: self._on_posted(about.id, result, owed, report_id),
             )
         except Exception as bug:  # noqa: BLE001 - a bug of ours must not stop the reports of others
             # It stays owed, and `_at_work` keeps it from being tried again before the next start.
