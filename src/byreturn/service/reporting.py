@@ -94,7 +94,12 @@ class Reporting:
 
     # --- When -----------------------------------------------------------------------------------------
 
-    def on_settled(self, found: Sequence[Found], *, next_due_at: Instant | None) -> None:
+    def on_settled(
+        self,
+        found: Sequence[Found],
+        *,
+        next_due_at: Instant | None,  # noqa: ARG002 - another desk's
+    ) -> None:
         """Note which of our reports have arrived."""
         self._latency.settled(found)
 
