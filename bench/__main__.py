@@ -15,11 +15,13 @@ import traceback
 from dataclasses import asdict
 from typing import Final
 
-from bench import backlog, classic, fanout, heavy, large, throughput
+from bench import backlog, classic, fanout, heavy, large, reports, throughput
 from bench.figures import Benchmark, Figure, measured, say, table
 from bench.names import Unmeasurable
 
-_ALL: Final = tuple(module.BENCHMARK for module in (throughput, classic, heavy, backlog, fanout, large))
+_ALL: Final = tuple(
+    module.BENCHMARK for module in (throughput, classic, heavy, reports, backlog, fanout, large)
+)
 
 
 def defaults(benchmark: Benchmark, *, alone: bool) -> argparse.Namespace:
