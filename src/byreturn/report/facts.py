@@ -18,21 +18,11 @@ from typing import Final
 from msgspec import Struct
 
 from byreturn.mail import ENGLISH, Action, Diagnosis, Instant, Language, Mailbox, Ret
-
+from byreturn.report.audience import Audience
+from byreturn.report.overrides import NO_OVERRIDES, Overrides
 
 # Whoever wrote to more people than this wants numbers, not names.
 OTHERS_LISTED: Final = 20
-
-
-class Audience(Enum):
-    """Who reads a report.
-
-    An outsider is not told of our own hosts, clients or people; the postmaster is told everything.
-    """
-
-    INSIDER = "internal"
-    OUTSIDER = "external"
-    POSTMASTER = "postmaster"
 
 
 class Kin(Enum):
@@ -123,7 +113,7 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     likely not to occur in the original, and `resolver`, the name server that was asked (may be empty).
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
-    `audience`; `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
+    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
 
     Of the original: where reports go (never the null path: then there is no report), what MAIL asked,
     `hello` (what its client called itself), `original_id` and `subject` as its header has them, `queue_id`
@@ -163,3 +153,4 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     takes_utf8: bool = False
     contact: str = ""
     resolver: str = ""
+    overrides: Overrides = NO_OVERRIDES

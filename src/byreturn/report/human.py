@@ -17,20 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from byreturn.mail import Action, Cause, Instant, PeerSaid, WeFound, rfc5322_date
+from byreturn.mail import Action, Instant, PeerSaid, WeFound, rfc5322_date
 from byreturn.report.facts import ReportFacts, ReportLine
 from byreturn.report.fields import ADDRESS_LIMIT, subject_text
 from byreturn.report.safe import readable
-from byreturn.report.wording import (
-    FOUND,
-    SUBJECTS,
-    cause_and_advice,
-    finding,
-    gave_up,
-    headline,
-    reply_lines,
-    who_answered,
-)
+from byreturn.report.struck import struck
+from byreturn.report.wording import SUBJECTS, entry, finding, headline, reply_lines, who_answered
 
 # Nobody reads a hundred entries; and a hundred of them, with their words, stay below 200 KiB.
 FULL_RECIPIENTS: Final = 100
@@ -98,7 +90,7 @@ def _entry(line: ReportLine, facts: ReportFacts, limit: int) -> Iterator[str]:
         case PeerSaid() as said:
             yield ""
             yield wrap(who_answered(said), "    ")
-            for text in reply_lines(said.reply, limit, readable):
+            for text in reply_lines(said.reply, limit, lambda text, most: readable(struck(text, line), most)):
                 yield wrap(text, "      ", "        ")
         case WeFound() as found if line.action in (Action.FAILED, Action.DELAYED):
             yield ""
@@ -107,39 +99,9 @@ def _entry(line: ReportLine, facts: ReportFacts, limit: int) -> Iterator[str]:
 
 def _told(line: ReportLine, facts: ReportFacts) -> str:
     """The sentences on one recipient."""
-    match line.action:
-        case Action.FAILED:
-            return _told_of_failure(line, facts)
-        case Action.DELAYED:
-            until = "" if line.will_retry_until is None else f" until {moment(line.will_retry_until)}"
-            cause, _ = cause_and_advice(line)
-            return f"{cause} We keep trying{until}.".lstrip()
-        case Action.RELAYED:
-            # RFC 3461 section 5.2.2: the trail ends here, and only this much is known.
-            where = f"by {readable(line.diagnosis.host, ADDRESS_LIMIT)}" if line.diagnosis else "there"
-            return f"Accepted {where}; that server does not report delivery, so this is the last we know."
-        case done:
-            return _DONE[done]
-
-
-_DONE: Final = {
-    Action.DELIVERED: FOUND[Cause.STORED].cause,
-    Action.EXPANDED: FOUND[Cause.EXPANDED].cause,
-}
-
-
-def _told_of_failure(line: ReportLine, facts: ReportFacts) -> str:
-    cause, advice = cause_and_advice(line)
-    if line.returned:
-        last = f"The last that we know: {cause}" if cause else ""
-        host = readable(facts.reporting_mta, ADDRESS_LIMIT)
-        return f"The postmaster of {host} returned the message. {last}".rstrip()
-    if line.expired:
-        end = line.last_attempt_at or facts.composed_at
-        # Every cause begins with an article or "There", so that it can go on a sentence.
-        cause = f"The last time, {cause[0].lower()}{cause[1:]}" if cause else ""
-        cause = f"{gave_up(line.attempts, end - facts.accepted_at)} {cause}".rstrip()
-    return f"{cause} {advice}".strip()
+    said = entry(line, facts)
+    grounds = f"({said.grounds})" if said.grounds else ""
+    return " ".join(part for part in (said.cause, said.question, grounds, *said.steps) if part)
 
 
 def _rest(lines: Sequence[ReportLine]) -> Iterator[str]:
