@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
@@ -32,7 +33,7 @@ from byreturn.report.facts import Kin, Suggestion
 CANDIDATES: Final = 2
 # Shorter names are neighbours by chance: between two names of three letters lies little.
 _SURE_LENGTH: Final = 4
-# RFC 5321 section 4.5.3.1 has no longer local part or domain, and whatever is longer is compared by nobody.
+# No address that could be meant is longer than this on either side.
 _LONGEST: Final = 255
 # What stands before the top-level domain in countries that have domains of a second level.
 _SECOND_LEVELS: Final = frozenset({"co", "com", "org", "net", "ac", "or", "ne", "gov", "edu"})
@@ -49,7 +50,7 @@ _COLUMNS: Final = (
 _SIDE_BY_SIDE: Final = frozenset(
     pair
     for keys in (*_ROWS, *_COLUMNS)
-    for left, right in zip(keys, keys[1:], strict=False)
+    for left, right in pairwise(keys)
     for pair in (left + right, right + left)
 )
 

@@ -16,9 +16,10 @@ from byreturn.report.suggesting import Edit, Slip, slip_between
 # How many of a hundred people with a mailbox at a large provider have it there, roughly.
 WEIGHTS = {
     "gmail.com": 30, "outlook.com": 8, "hotmail.com": 10, "yahoo.com": 9, "icloud.com": 6,
-    "googlemail.com": 2, "gmx.de": 4, "web.de": 4, "gmx.net": 2, "t-online.de": 3, "freenet.de": 1, "orange.fr": 2, "free.fr": 1,
-    "laposte.net": 1, "libero.it": 2, "mail.ru": 2, "yandex.ru": 2, "qq.com": 2, "163.com": 1, "naver.com": 1,
-    "comcast.net": 2, "verizon.net": 1, "att.net": 1, "btinternet.com": 1, "proton.me": 1, "aol.com": 1,
+    "googlemail.com": 2, "gmx.de": 4, "web.de": 4, "gmx.net": 2, "t-online.de": 3, "freenet.de": 1,
+    "orange.fr": 2, "free.fr": 1, "laposte.net": 1, "libero.it": 2, "mail.ru": 2, "yandex.ru": 2,
+    "qq.com": 2, "163.com": 1, "naver.com": 1, "comcast.net": 2, "verizon.net": 1, "att.net": 1,
+    "btinternet.com": 1, "proton.me": 1, "aol.com": 1,
 }  # fmt: skip
 # Domains of others, which exist as well, and which nobody put into a list.
 OF_OTHERS = (
@@ -29,8 +30,9 @@ OF_OTHERS = (
 )  # fmt: skip
 PEOPLE = (
     "anna.schmidt", "bernhard", "carla.rossi", "d.hoffmann", "elisabeth", "frederic.dupont", "giovanni",
-    "hannah", "info", "jan", "karin", "karen", "lukas.meier", "lucas.meier", "mario", "maria", "office", "peter.jansen",
-    "sales", "sale", "support", "thomas2", "thomas3", "ursula", "vera", "w.weber", "zoe",
+    "hannah", "info", "jan", "karin", "karen", "lukas.meier", "lucas.meier", "mario", "maria", "office",
+    "peter.jansen", "sales", "sale", "support", "thomas2", "thomas3", "ursula", "vera", "w.weber",
+    "zoe",
 )  # fmt: skip
 
 
