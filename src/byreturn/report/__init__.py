@@ -14,6 +14,7 @@ from byreturn.report.facts import (
 )
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
 from byreturn.report.reasons import Judgement, Mender, Reason
+from byreturn.report.suggesting import Suggestions, suggest
 
 __all__ = [
     "OTHERS_LISTED",
@@ -32,7 +33,9 @@ __all__ = [
     "ReportLine",
     "Standing",
     "Suggestion",
+    "Suggestions",
     "Typed",
     "compose",
     "parse_report",
+    "suggest",
 ]
