@@ -144,8 +144,8 @@ class Dispatcher:
         state = Waiting(message.accepted_at, 0)
         if failing is None:
             return NewRecipient(recipient, state, expires_at=expires_at)
-        notice_at = self._settlement.delay.notice_at(message, recipient)
-        return NewRecipient(recipient, state, failing.finding, notice_at, expires_at)
+        notices = self._settlement.delay.notices(message, recipient)
+        return NewRecipient(recipient, state, failing.finding, notices, expires_at=expires_at)
 
     def dismiss(self, admitted: Admitted) -> None:
         """The message could not be stored: give the room back."""

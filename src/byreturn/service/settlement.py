@@ -71,13 +71,13 @@ class DelayRule(Struct, frozen=True):
 
     after: Duration = 4 * HOUR
 
-    def notice_at(self, message: Message, recipient: Recipient) -> Instant | None:
+    def notices(self, message: Message, recipient: Recipient) -> tuple[Instant, ...]:
         """When to tell, if it still waits then."""
         if not self.after or not wants_delay_notice(
             message.reverse_path, recipient.notify, is_bulk=message.is_bulk
         ):
-            return None
-        return message.accepted_at + self.after
+            return ()
+        return (message.accepted_at + self.after,)
 
 
 class Settlement:
@@ -214,9 +214,9 @@ class Settlement:
         message = found.carried.message
         recipient = found.booking.recipient
         event = self._lawful(found.outcome, found.booking.expires_at, now)
-        delay_notice_at: Instant | None = None
+        delay_notices: tuple[Instant, ...] = ()
         if isinstance(event, (PutOff, Uncertain)):
-            delay_notice_at = self.delay.notice_at(message, recipient)
+            delay_notices = self.delay.notices(message, recipient)
         return Settling(
             message_id=message.id,
             ordinal=recipient.ordinal,
@@ -226,7 +226,7 @@ class Settlement:
             event=event,
             began_at=found.began_at,
             owed=owed_for(event, message.reverse_path, recipient.notify, passed_on=found.passed_on),
-            delay_notice_at=delay_notice_at,
+            delay_notices=delay_notices,
             expires_at=found.booking.expires_at,
         )
 
