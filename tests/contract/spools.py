@@ -67,8 +67,10 @@ from byreturn.ports import (
     Claimed,
     Clock,
     ContentReader,
+    Correspondent,
     DestinationNews,
     Expiry,
+    HeardReport,
     Lesson,
     NewMessage,
     NewRecipient,
@@ -89,6 +91,8 @@ from byreturn.spool.statements import SQL
 T = TypeVar("T")
 # An attempt in the history: ordinal, number, when it began and ended, what it found.
 Line: TypeAlias = tuple[int, int, Instant, Instant, type[Event]]
+# What others reported: of which recipient, when, in which message, what they call it, and the text.
+Later: TypeAlias = tuple[int | None, Instant, QueueId, str, str]
 
 GATHER: Final[Duration] = 1 * SECOND
 KEEP_CONTENT: Final[Duration] = 3 * DAY
@@ -107,6 +111,7 @@ class BoxSettings(Struct, frozen=True):
     keep_octets: int = 1024**3
     quota: int = 1000
     reserve_octets: int = 0
+    copy_expired: bool = False
 
 
 DEFAULTS: Final = BoxSettings()
@@ -182,6 +187,9 @@ class Mail(Struct, frozen=True):
         attempt: int = 1,
         epoch: int | None = None,
         delay_notice_at: Instant | None = None,
+        delay_notices: tuple[Instant, ...] = (),
+        early_notice_at: Instant | None = None,
+        is_copied: bool = False,
         began_at: Instant | None = None,
         expires_at: Instant | None = None,
     ) -> Settling:
@@ -197,9 +205,15 @@ class Mail(Struct, frozen=True):
             event=event,
             began_at=message.accepted_at if began_at is None else began_at,
             owed=owed_for(event, message.reverse_path, who.notify, passed_on=False),
-            delay_notice_at=delay_notice_at,
+            is_copied=is_copied,
+            delay_notices=delay_notices or _one(delay_notice_at),
+            early_notice_at=early_notice_at,
             expires_at=expires_at,
         )
+
+
+def _one(at: Instant | None) -> tuple[Instant, ...]:
+    return () if at is None else (at,)
 
 
 # --- The box ------------------------------------------------------------------------------------------
@@ -238,6 +252,10 @@ class Box(ABC):
     @abstractmethod
     def history(self, message_id: QueueId) -> list[Line]:
         """Read the attempts of a message, by recipient and number."""
+
+    @abstractmethod
+    def later(self, message_id: QueueId) -> list[Later]:
+        """Read what others reported of a message, in the order in which it came."""
 
     @abstractmethod
     def failing(self) -> set[Destination]:
@@ -378,6 +396,17 @@ class Box(ABC):
         fault: SpoolFault | None = self.ask(partial(self.spool.set_brake, braked))
         return fault
 
+    def correspondents(self, sender: Mailbox, limit: int = 100) -> tuple[Correspondent, ...]:
+        """Name the addresses that took mail of a sender."""
+        answer: tuple[Correspondent, ...] | SpoolFault
+        answer = self.ask(partial(self.spool.correspondents, sender, limit))
+        return good(answer)
+
+    def heard(self, *reports: HeardReport) -> tuple[QueueId | None, ...]:
+        """Add what others report."""
+        answer: tuple[QueueId | None, ...] | SpoolFault = self.ask(partial(self.spool.heard, reports))
+        return good(answer)
+
     def reader(self, message_id: QueueId) -> ContentReader | None:
         """Open a content."""
         answer: ContentReader | SpoolFault | None = self.ask(partial(self.spool.content, message_id))
@@ -410,6 +439,8 @@ class Box(ABC):
         state: State | None = None,
         finding: Diagnosis | None = None,
         delay_notice_at: Instant | None = None,
+        delay_notices: tuple[Instant, ...] = (),
+        early_notice_at: Instant | None = None,
         content: bytes | None = b"Subject: x\r\n\r\nHello\r\n",
         priority: Priority = Priority.NORMAL,
         reverse_path: ReversePath = ALICE,
@@ -417,6 +448,8 @@ class Box(ABC):
         lifetime: Duration = LIFETIME,
         octets: int = 0,
         about: QueueId | None = None,
+        envid: str | None = None,
+        message_id: str | None = None,
         expanded: tuple[int, ...] = (),
     ) -> Mail:
         """Make a message; all its recipients are booked unless a state is given."""
@@ -435,11 +468,13 @@ class Box(ABC):
             priority=priority,
             origin=Origin("192.0.2.1", "client.example", "mx"),
             about=about,
-            message_id=f"<{number}@here.example>",
+            envid=envid,
+            message_id=f"<{number}@here.example>" if message_id is None else message_id,
             subject="Zwölf Boxkämpfer",
         )
         first = state or InFlight(Fence(self.epoch, 1))
-        each = tuple(NewRecipient(one, first, finding, delay_notice_at) for one in recipients)
+        notices = delay_notices or _one(delay_notice_at)
+        each = tuple(NewRecipient(one, first, finding, notices, early_notice_at) for one in recipients)
         return Mail(NewMessage(message, each, content, expanded), self.epoch)
 
     def keep(self, mail: Mail) -> Mail:
@@ -532,6 +567,7 @@ class ModelBox(Box):
                 keep_content=settings.keep_content,
                 keep_octets=settings.keep_octets,
                 quota=settings.quota,
+                copy_expired=settings.copy_expired,
             ),
             on_broken=self.broken.append,
         )
@@ -541,6 +577,12 @@ class ModelBox(Box):
             (one.ordinal, one.number, one.began_at, one.ended_at, one.event)
             for one in self.disk.history.get(message_id, ())
         )
+
+    def later(self, message_id: QueueId) -> list[Later]:
+        return [
+            (ordinal, one.at, one.report_id, one.action, one.text)
+            for ordinal, one in self.disk.later.get(message_id, ())
+        ]
 
     def failing(self) -> set[Destination]:
         return set(self.disk.health)
@@ -655,6 +697,7 @@ class SqliteBox(Box):
                 keeping=Keeping(settings.keep_history, settings.keep_content, settings.keep_octets),
                 quota=settings.quota,
                 reserve_octets=settings.reserve_octets,
+                copy_expired=settings.copy_expired,
             ),
             on_broken=self.broken.append,
         )
@@ -676,6 +719,12 @@ class SqliteBox(Box):
                 "SELECT ordinal, number, began_at, ended_at, event FROM attempt WHERE message_id = ?",
                 message_id,
             )
+        )
+
+    def later(self, message_id: QueueId) -> list[Later]:
+        return self.query(
+            "SELECT ordinal, at, report_id, action, text FROM later WHERE message_id = ? ORDER BY rowid",
+            message_id,
         )
 
     def failing(self) -> set[Destination]:

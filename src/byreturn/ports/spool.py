@@ -51,13 +51,15 @@ class NewRecipient(Struct, frozen=True):
     """A recipient as it is first stored: InFlight when booked for its first attempt already, else Waiting.
 
     `finding`: why it was put off without an attempt of its own; that is then its first outcome.
-    `expires_at`: when its own lifetime ends; None: with its message's.
+    `delay_notices`, `early_notice_at`: as in `Settling`, for one that waits. `expires_at`: when its own
+    lifetime ends; None: with its message's.
     """
 
     recipient: Recipient
     state: State
     finding: Diagnosis | None = None
-    delay_notice_at: Instant | None = None
+    delay_notices: tuple[Instant, ...] = ()
+    early_notice_at: Instant | None = None
     expires_at: Instant | None = None
 
 
@@ -77,12 +79,13 @@ class NewMessage(Struct, frozen=True):
 class Settling(Struct, frozen=True):
     """What happened to one recipient. The fence must still be the one that booked it.
 
-    `owed`: the report to the sender that the event makes us owe; `is_copied`: the postmaster is to have a copy
-    of it, whether the sender is told or not. `delay_notices`: when to tell of the delay if it still lasts
-    then, in ascending order; those that were told before count. `early_notice_at` takes the place of the
-    first of them where the destination is not known to have taken mail. `recipient_count` is the message's:
-    with one recipient there are no siblings to ask about. `expires_at`: when its lifetime ends from now on;
-    None: as before.
+    `owed`: the report to the sender that the event makes us owe; `is_copied`: the postmaster is to have a
+    copy of it, whether the sender is told or not. `delay_notices`: when to tell of the delay if it still lasts
+    then, in ascending order; those that were told before count, and of several that are due together one is
+    told. What was noted before stays. `early_notice_at` takes the place of the first of them where the
+    destination is not known to have taken mail. A recipient who is delivered to after a delay was told is
+    cleared: that is owed too, unless `owed` says it. `recipient_count` is the message's: with one recipient
+    there are no siblings to ask about. `expires_at`: when its lifetime ends from now on; None: as before.
     """
 
     message_id: QueueId
@@ -184,7 +187,7 @@ class ReportKind(StrEnum):
 class OtherRecipient(Struct, frozen=True):
     """A recipient that a report is not about; `state` and `finding` are as of now, and since `changed_at`.
 
-    `notice_at`: when a delay notice is due, None: none is. `is_told`: a report says or said that it failed.
+    `notice_at`: when a delay notice is due, None: none is. `is_told`: a report said that it failed.
     """
 
     recipient: Recipient
@@ -202,7 +205,8 @@ class OwedReport(Struct, frozen=True):
 
     `thread`: the id of each automatic report sent to the sender before, oldest first. `named_count`: how many
     recipients the sender named; an alias counts as one, whatever it stands for. `others`: recipients that
-    this is not about, those that wait first, at most OTHERS_LIMIT; `other_count` is how many there are.
+    this is not about, those first that are still on their way, at most OTHERS_LIMIT; `other_count` is how
+    many there are. A copy names none.
     """
 
     message: Message
@@ -406,9 +410,10 @@ class Spool(Protocol):
     ) -> None:
         """Add what others report to the stories of our messages; its disposition stays as it is.
 
-        A message is found by ENVID, by Message-ID, or else as the latest one from that reverse path to
-        that recipient (VERP). Answers for each report with the message that it is about, None where none
-        was found. At most LATER_LIMIT are kept for a recipient; the same report is kept once.
+        A message is found by ENVID, or by Message-ID. A report that has neither is about the latest one from
+        that reverse path to that recipient, if among those it lately sent to there is just one who can be
+        meant (VERP). Answers for each report with the message that it is about, None where none was found.
+        At most LATER_LIMIT are kept for a recipient; the same report is kept once.
         """
         ...
 

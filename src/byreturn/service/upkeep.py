@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from byreturn.mail import MINUTE, SECOND, Duration, Instant, QueueId
+from byreturn.policy import RanOutOfTime
 from byreturn.ports import Expiry, SpoolFault, Timer, World
 from byreturn.service.batch import Found
 from byreturn.service.brake import Brake
@@ -100,7 +101,11 @@ class Upkeep:
             self._expire_by(now + _AGAIN)
             return
         if expiry.expired:
-            self._journal.expired(expiry.expired)
+            self._journal.expired(len(expiry.expired))
+        for ended in expiry.expired:
+            self._journal.settled(ended.message_id, ended.address, RanOutOfTime(ended.finding), 0)
+            if ended.is_null:
+                self._journal.undeliverable_report(ended.message_id, ended.address, ended.finding)
         for message_id, due_at in expiry.owed:
             self._reporting.on_owed(message_id, due_at)
         if expiry.probe:

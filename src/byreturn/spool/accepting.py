@@ -7,6 +7,7 @@ import sqlite3
 from byreturn.mail import Action
 from byreturn.policy import Waiting
 from byreturn.ports import NewMessage, NewRecipient
+from byreturn.spool.notices import owe_notices
 from byreturn.spool.rows import message_row, recipient_row
 from byreturn.spool.statements import SQL
 
@@ -37,11 +38,8 @@ def _add_waiting(
 ) -> None:
     message = new.message
     connection.execute(_WAIT, (recipient.recipient.destination, state.due_at))
-    if recipient.delay_notice_at is not None:
-        connection.execute(
-            _OWE,
-            (
-                message.id, recipient.recipient.ordinal, Action.DELAYED,
-                recipient.delay_notice_at, message.accepted_at,
-            ),
-        )  # fmt: skip
+    who = recipient.recipient
+    owe_notices(
+        connection, (message.id, who.ordinal, who.destination), recipient.delay_notices,
+        recipient.early_notice_at, message.accepted_at,
+    )  # fmt: skip

@@ -58,7 +58,7 @@ def purge(
                 files.append(message_id)
     if freed:
         connection.execute(SQL["keep_less"], (freed,))
-    for name in ("forget_message", "forget_recipients", "forget_attempts", "forget_owed"):
+    for name in ("forget_message", "forget_recipients", "forget_attempts", "forget_owed", "forget_later"):
         connection.executemany(SQL[name], [(message_id,) for message_id in old])
     rows += forget(connection, now, limit, keeping.history)
     return Purged(rows, tuple(files), looked_to)

@@ -26,7 +26,7 @@ from byreturn.spool.rows import finding_from_text, finding_text
 from byreturn.spool.statements import MIGRATIONS, SCHEMA, SQL
 
 APPLICATION_ID: Final = 0x42525450  # "BRTP", so that `file` and we can tell whose database this is
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 DATABASE_NAME: Final = "spool.sqlite3"
 CONTENT_FOLDER: Final = "content"
 _FAILING_LIMIT: Final = 100_000

@@ -1,15 +1,33 @@
-"""Owed reports: which are due, what they must say, and the one commit that queues and marks them."""
+"""Owed reports: which are due, what they must say, and the one commit that queues and marks them.
+
+A report is of one kind. What the sender is to hear of failures and delays goes before the word that mail has
+gone through after all, and that before the postmaster's copy; each kind is marked by itself, and the message
+stays due until all are. Whose a report was is told by the lines that name it: `thread` holds what went to the
+sender, so it leaves out those that lines marked 'copied' name.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
+from typing import Final
 
-from byreturn.mail import Action, Instant, QueueId
-from byreturn.policy import Waiting
-from byreturn.ports import NewMessage, OwedDue, OwedLine, OwedReport
+from byreturn.mail import Instant, QueueId
+from byreturn.policy import State, Waiting
+from byreturn.ports import (
+    OTHERS_LIMIT,
+    NewMessage,
+    OtherRecipient,
+    OwedDue,
+    OwedLine,
+    OwedReport,
+    ReportKind,
+)
 from byreturn.spool.accepting import accept
+from byreturn.spool.notices import CLEARED, COPIED
 from byreturn.spool.rows import (
     Row,
+    action_of,
     finding_from_text,
     message_from_row,
     recipient_from_row,
@@ -19,6 +37,8 @@ from byreturn.spool.statements import SQL
 
 # `owed.report_id` of lines that were settled without a report, because nobody is to be told.
 _NOBODY_TOLD = 0
+# How the lines of a kind are named in `owed`; those of a report by their own action.
+_ACTIONS: Final = {ReportKind.CLEARED: CLEARED, ReportKind.COPY: COPIED}
 # Lines that are looked at for messages with a report due; some 2 ms.
 _STRETCH = 5_000
 
@@ -39,34 +59,79 @@ def owed_due(connection: sqlite3.Connection, now: Instant, limit: int) -> OwedDu
 
 def take_owed(connection: sqlite3.Connection, message_id: QueueId, now: Instant) -> OwedReport | None:
     """Read what a report must say; see `ports.Spool.take_owed`."""
-    due_at = connection.execute(SQL["next_report_due"], (message_id,)).fetchone()[0]
-    if due_at is None or due_at > now:
+    is_report, is_cleared = connection.execute(SQL["owed_kind"], (message_id, now)).fetchone()
+    if is_report is None:
         return None
-    rows = connection.execute(SQL["owed_lines"], (message_id, now)).fetchall()
-    message = connection.execute(SQL["get_message"], (message_id,)).fetchone()
+    kind = ReportKind.REPORT if is_report else ReportKind.CLEARED if is_cleared else ReportKind.COPY
+    rows = connection.execute(SQL["owed_lines"], (message_id, now, _ACTIONS.get(kind))).fetchall()
+    message = message_from_row(connection.execute(SQL["get_message"], (message_id,)).fetchone())
     thread = connection.execute(SQL["thread"], (message_id,)).fetchall()
+    # Of several delay notices for a recipient the first is told.
+    lines = {(row[0], row[6]): row for row in reversed(rows)}
+    ordinals = {ordinal for ordinal, _ in lines}
+    others: tuple[OtherRecipient, ...] = ()
+    other_count = 0
+    if kind is not ReportKind.COPY and message.recipient_count > 1:
+        others = _others(connection, message_id, ordinals)
+        other_count = message.recipient_count - len(ordinals)
     return OwedReport(
-        message_from_row(message),
-        tuple(_line(row) for row in rows),
-        tuple(row[0] for row in thread),
-        connection.execute(SQL["named_count"], (message_id,)).fetchone()[0],
+        message=message,
+        lines=tuple(_line(row) for row in reversed(lines.values())),
+        thread=tuple(row[0] for row in thread),
+        named_count=connection.execute(SQL["named_count"], (message_id,)).fetchone()[0],
+        kind=kind,
+        others=others,
+        other_count=other_count,
     )
 
 
-def _line(row: Row) -> OwedLine:
-    number, due_at, epoch, attempts, finding = row[7:12]
-    at, expires_at, destination_due, destination_finding, failures, last_attempt_at = row[12:]
+def _others(
+    connection: sqlite3.Connection, message_id: QueueId, ordinals: set[int]
+) -> tuple[OtherRecipient, ...]:
+    """Read the recipients but these."""
+    rows = connection.execute(SQL["others"], (message_id, OTHERS_LIMIT + len(ordinals)))
+    others = (_other(row) for row in rows if row[0] not in ordinals)
+    return tuple(islice(others, OTHERS_LIMIT))
+
+
+def _other(row: Row) -> OtherRecipient:
+    number, due_at, epoch, attempts, finding, changed_at, expires_at = row[6:13]
+    destination_due, destination_finding, failures, notice_at, is_told = row[13:]
     state = state_from_row(number, due_at, epoch, attempts)
-    next_try_at: Instant | None = None
-    if isinstance(state, Waiting):
-        next_try_at = state.due_at
-        if failures:
-            # It waits for the destination, whose last probe speaks for all who wait there.
-            next_try_at = max(state.due_at, destination_due)
-            finding = destination_finding or finding
+    next_try_at, finding = _outlook(state, finding, (destination_due, destination_finding, failures))
+    return OtherRecipient(
+        recipient=recipient_from_row(row[:6]),
+        state=state,
+        finding=finding_from_text(finding),
+        changed_at=changed_at,
+        expires_at=expires_at,
+        next_try_at=next_try_at,
+        notice_at=notice_at,
+        is_told=bool(is_told),
+    )
+
+
+def _outlook(
+    state: State, finding: str | None, destination: tuple[Instant | None, str | None, int | None]
+) -> tuple[Instant | None, str | None]:
+    """Tell when one that waits is tried next, and the last that is known of it."""
+    due_at, found, failures = destination
+    if not isinstance(state, Waiting):
+        return None, finding
+    if not failures or due_at is None:
+        return state.due_at, finding
+    # It waits for the destination, whose last probe speaks for all who wait there.
+    return max(state.due_at, due_at), found or finding
+
+
+def _line(row: Row) -> OwedLine:
+    name, number, due_at, epoch, attempts, finding, at, expires_at = row[6:14]
+    destination_due, destination_finding, failures, last_attempt_at, event = row[14:]
+    state = state_from_row(number, due_at, epoch, attempts)
+    next_try_at, finding = _outlook(state, finding, (destination_due, destination_finding, failures))
     return OwedLine(
         recipient=recipient_from_row(row[:6]),
-        action=Action(row[6]),
+        action=action_of(name, event),
         state=state,
         finding=finding_from_text(finding),
         at=at,
@@ -76,13 +141,16 @@ def _line(row: Row) -> OwedLine:
     )
 
 
-def report(connection: sqlite3.Connection, owed: OwedReport, new: NewMessage | None) -> bool:
+def report(connection: sqlite3.Connection, owed: OwedReport, new: NewMessage | None, now: Instant) -> bool:
     """Queue the report and mark its lines, or do nothing; see `ports.Spool.report`."""
-    lines = [(owed.message.id, line.recipient.ordinal, line.action) for line in owed.lines]
+    lines = [
+        (owed.message.id, line.recipient.ordinal, _ACTIONS.get(owed.kind) or line.action)
+        for line in owed.lines
+    ]
     if not all(connection.execute(SQL["is_owed"], line).fetchone()[0] for line in lines):
         return False
     report_id = _NOBODY_TOLD if new is None else new.message.id
-    connection.executemany(SQL["mark_reported"], [(report_id, *line) for line in lines])
+    connection.executemany(SQL["mark_reported"], [(report_id, *line, now) for line in lines])
     if new is not None:
         accept(connection, new)
     return True

@@ -72,10 +72,15 @@ SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND first_outcome_at
 SELECT max(state < 4), max(state != 4) FROM recipient WHERE message_id = ?;
 
 -- name: reports_so_far
-SELECT count(*) FROM message WHERE about = ?;
+-- Of the sender's reports; word that something has gone through, and copies, make none wait.
+SELECT count(*) FROM message WHERE about = ?1 AND id NOT IN (
+    SELECT report_id FROM owed
+    WHERE message_id = ?1 AND action IN ('cleared', 'copied') AND report_id IS NOT NULL
+);
 
 -- name: pending_report_due
-SELECT min(due_at) FROM owed WHERE message_id = ? AND report_id IS NULL AND action != 'delayed';
+SELECT min(due_at) FROM owed
+WHERE message_id = ? AND report_id IS NULL AND action IN ('failed', 'delivered', 'relayed', 'expanded');
 
 -- name: next_report_due
 SELECT min(due_at) FROM owed WHERE message_id = ? AND report_id IS NULL;
@@ -83,11 +88,20 @@ SELECT min(due_at) FROM owed WHERE message_id = ? AND report_id IS NULL;
 -- name: owe
 INSERT OR IGNORE INTO owed (message_id, ordinal, action, due_at, at) VALUES (?, ?, ?, ?, ?);
 
+-- name: owe_notice
+INSERT OR IGNORE INTO owed (message_id, ordinal, action, number, due_at, at)
+VALUES (?, ?, 'delayed', ?, ?, ?);
+
 -- name: hurry_reports
 UPDATE owed SET due_at = min(due_at, ?2)
-WHERE message_id = ?1 AND report_id IS NULL AND action != 'delayed';
+WHERE message_id = ?1 AND report_id IS NULL AND action IN ('failed', 'delivered', 'relayed', 'expanded');
 
--- name: drop_delay_notice
+-- name: notices_of
+-- Whether there are delay notices for a recipient: one that still waits, one that the sender was told.
+SELECT max(report_id IS NULL), max(report_id > 0) FROM owed
+WHERE message_id = ? AND ordinal = ? AND action = 'delayed';
+
+-- name: drop_delay_notices
 DELETE FROM owed WHERE message_id = ? AND ordinal = ? AND action = 'delayed' AND report_id IS NULL;
 
 -- name: drop_content
@@ -155,16 +169,48 @@ SELECT message_id FROM owed WHERE report_id IS NULL AND due_at <= ? ORDER BY due
 -- name: next_owed
 SELECT min(due_at) FROM owed WHERE report_id IS NULL AND due_at > ?;
 
+-- name: owed_kind
+-- Which kinds are due: is there a report for the sender, is there word that something has gone through.
+SELECT max(action NOT IN ('cleared', 'copied')), max(action = 'cleared') FROM owed
+WHERE message_id = ? AND report_id IS NULL AND due_at <= ?;
+
 -- name: owed_lines
--- What is due, and with it every other line but a delay notice before its time.
+-- What is due, and with it every other line of its kind but a delay notice before its time: of reports to the
+-- sender (?3 null), or of the other kind with that name. How it was accepted is asked of those that
+-- have gone through.
 SELECT r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, o.action, r.state, r.due_at,
     r.epoch, r.attempts, r.finding, o.at, r.expires_at, d.due_at, d.finding, d.failures,
-    (SELECT max(began_at) FROM attempt AS a WHERE a.message_id = r.message_id AND a.ordinal = r.ordinal)
+    (SELECT max(began_at) FROM attempt AS a WHERE a.message_id = r.message_id AND a.ordinal = r.ordinal),
+    CASE o.action WHEN 'cleared' THEN (
+        SELECT event FROM attempt AS a WHERE a.message_id = r.message_id AND a.ordinal = r.ordinal
+        ORDER BY number DESC LIMIT 1
+    ) END
 FROM owed AS o
 JOIN recipient AS r ON r.message_id = o.message_id AND r.ordinal = o.ordinal
 LEFT JOIN destination AS d ON d.name = r.destination
 WHERE o.message_id = ?1 AND o.report_id IS NULL AND (o.due_at <= ?2 OR o.action != 'delayed')
-ORDER BY r.ordinal, o.action;
+    AND CASE WHEN ?3 IS NULL THEN o.action NOT IN ('cleared', 'copied') ELSE o.action = ?3 END
+ORDER BY r.ordinal, o.action, o.number;
+
+-- name: others
+-- Recipients of a message, those first that are still on their way.
+SELECT r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch, r.attempts,
+    r.finding, r.changed_at, r.expires_at, d.due_at, d.finding, d.failures,
+    (
+        SELECT min(o.due_at) FROM owed AS o
+        WHERE o.message_id = r.message_id AND o.ordinal = r.ordinal AND o.action = 'delayed'
+            AND o.report_id IS NULL
+    ),
+    EXISTS (
+        SELECT 1 FROM owed AS o
+        WHERE o.message_id = r.message_id AND o.ordinal = r.ordinal AND o.action = 'failed'
+            AND o.report_id > 0
+    )
+FROM (
+    SELECT * FROM recipient WHERE message_id = ?1 ORDER BY state > 3, ordinal LIMIT ?2
+) AS r
+LEFT JOIN destination AS d ON d.name = r.destination
+ORDER BY r.state > 3, r.ordinal;
 
 -- name: is_owed
 SELECT EXISTS (
@@ -172,22 +218,27 @@ SELECT EXISTS (
 );
 
 -- name: mark_reported
+-- Of delay notices all that are due: who was not told of the first in time does not hear of each.
 UPDATE owed SET report_id = ?1
-WHERE message_id = ?2 AND ordinal = ?3 AND action = ?4 AND report_id IS NULL;
+WHERE message_id = ?2 AND ordinal = ?3 AND action = ?4 AND report_id IS NULL
+    AND (action != 'delayed' OR due_at <= ?5);
 
 -- name: named_count
 SELECT count(DISTINCT coalesce(given, address)) FROM recipient WHERE message_id = ?;
 
 -- name: thread
-SELECT message_id FROM message WHERE about = ? ORDER BY id;
+-- What the sender was sent; the postmaster's copies are about the message too.
+SELECT message_id FROM message WHERE about = ?1 AND id NOT IN (
+    SELECT report_id FROM owed WHERE message_id = ?1 AND action = 'copied' AND report_id IS NOT NULL
+) ORDER BY id;
 
 -- name: over_time
 -- A stretch of the recipients that wait past their time: those of it at a failing destination, and what is
 -- known since when about that.
-SELECT r.message_id, r.ordinal, r.destination, r.notify, r.attempts, r.due_at, r.finding,
-    d.finding, d.found_at, m.reverse_path, m.recipient_count
+SELECT r.message_id, r.ordinal, r.address, r.destination, r.notify, r.attempts, r.due_at, r.finding,
+    d.finding, d.found_at, m.reverse_path, m.recipient_count, m.about
 FROM (
-    SELECT message_id, ordinal, destination, notify, attempts, due_at, finding FROM recipient
+    SELECT message_id, ordinal, address, destination, notify, attempts, due_at, finding FROM recipient
     WHERE state = 0 AND expires_at <= ?1 AND (expires_at, message_id, ordinal) > (?2, ?3, ?4)
     ORDER BY expires_at, message_id, ordinal LIMIT ?5
 ) AS r
@@ -278,6 +329,56 @@ DELETE FROM attempt WHERE message_id = ?;
 
 -- name: forget_owed
 DELETE FROM owed WHERE message_id = ?;
+
+-- name: forget_later
+DELETE FROM later WHERE message_id = ?;
+
+-- name: correspondents
+-- Whom a sender's last messages reached, newest message first.
+SELECT coalesce(r.given, r.address), r.changed_at
+FROM (
+    SELECT id FROM message WHERE reverse_path = ?1 AND reverse_path != '' ORDER BY id DESC LIMIT ?2
+) AS m
+CROSS JOIN recipient AS r ON r.message_id = m.id
+WHERE r.state = 4 LIMIT ?3;
+
+-- name: by_envid
+SELECT id FROM message
+WHERE reverse_path = ?1 AND envid = ?2 AND envid IS NOT NULL AND reverse_path != '' ORDER BY id DESC LIMIT 1;
+
+-- name: escaped_envids
+-- ENVIDs of a sender that hold a hexchar: one text can be written in several ways.
+SELECT id, envid FROM (
+    SELECT id, envid FROM message
+    WHERE reverse_path = ?1 AND envid IS NOT NULL AND reverse_path != '' LIMIT ?2
+) WHERE instr(envid, '+') ORDER BY id DESC;
+
+-- name: by_message_id
+SELECT id FROM message
+WHERE message_id = ?2 AND reverse_path = ?1 AND reverse_path != '' AND message_id != ''
+ORDER BY id DESC LIMIT 1;
+
+-- name: lately_sent
+-- The recipients of a sender's last messages, newest message first.
+SELECT r.message_id, r.ordinal, r.address, r.given, r.orcpt
+FROM (
+    SELECT id FROM message WHERE reverse_path = ?1 AND reverse_path != '' ORDER BY id DESC LIMIT ?2
+) AS m
+CROSS JOIN recipient AS r ON r.message_id = m.id
+LIMIT ?3;
+
+-- name: addressees
+SELECT message_id, ordinal, address, given, orcpt FROM recipient WHERE message_id = ?;
+
+-- name: add_later
+-- At most ?7 for a recipient, and the same once.
+INSERT INTO later (message_id, ordinal, at, report_id, action, text)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6
+WHERE (SELECT count(*) FROM later WHERE message_id = ?1 AND ordinal IS ?2) < ?7
+    AND NOT EXISTS (
+        SELECT 1 FROM later
+        WHERE message_id = ?1 AND ordinal IS ?2 AND report_id = ?4 AND action = ?5 AND text = ?6
+    );
 
 -- name: has_file
 SELECT octets IS NULL FROM content WHERE message_id = ?;

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from byreturn.mail import (
+    Action,
     BodyType,
     Booking,
     Destination,
@@ -183,6 +184,17 @@ def recipient_from_row(row: Row) -> Recipient:
     address = mailbox_from_text(row[1])
     given: Mailbox = address if row[2] is None else mailbox_from_text(row[2])
     return Recipient(row[0], address, given, Destination(row[3]), Notify(row[4]), row[5])
+
+
+def action_of(name: str, event: str | None) -> Action:
+    """Read the action of an owed line; of mail that has gone through, `event` is how."""
+    match name:
+        case "cleared":
+            return Action.DELIVERED if event == EVENT_NAMES[Stored] else Action.RELAYED
+        case "copied":
+            return Action.FAILED
+        case _:
+            return Action(name)
 
 
 def booking_from_row(row: Row) -> Booking:

@@ -30,6 +30,11 @@ CREATE TABLE message (
 ) STRICT;
 
 CREATE INDEX message_about ON message (about) WHERE about IS NOT NULL;
+-- What somebody sent lately (the id stands behind each entry by itself), and what a report that comes back to
+-- them may name. Nothing comes back to the null path.
+CREATE INDEX message_sender ON message (reverse_path) WHERE reverse_path != '';
+CREATE INDEX message_message_id ON message (message_id) WHERE reverse_path != '' AND message_id != '';
+CREATE INDEX message_envid ON message (reverse_path, envid) WHERE envid IS NOT NULL AND reverse_path != '';
 
 CREATE TABLE recipient (
     message_id       INTEGER NOT NULL,
@@ -91,18 +96,33 @@ CREATE TABLE attempt (
     PRIMARY KEY (message_id, ordinal, number)
 ) STRICT, WITHOUT ROWID;
 
--- Reports that we owe, and those that were sent. The table is the timer.
+-- Reports that we owe, and those that were sent. The table is the timer. 'cleared': that mail has gone through
+-- after all whose delay was told; 'copied': the postmaster's copy of a failure. Delay notices are numbered.
 CREATE TABLE owed (
     message_id INTEGER NOT NULL,
     ordinal    INTEGER NOT NULL,
-    action     TEXT NOT NULL CHECK (action IN ('failed', 'delayed', 'delivered', 'relayed', 'expanded')),
+    action     TEXT NOT NULL CHECK (action IN ('failed', 'delayed', 'delivered', 'relayed', 'expanded', 'cleared',
+                   'copied')),
+    number     INTEGER NOT NULL DEFAULT 0 CHECK (number >= 0 AND (number = 0 OR action = 'delayed')),
     due_at     INTEGER NOT NULL,
     at         INTEGER NOT NULL,                -- when it came to be so
     report_id  INTEGER,                         -- null: still owed; 0: nobody was to be told
-    PRIMARY KEY (message_id, ordinal, action)
+    PRIMARY KEY (message_id, ordinal, action, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX owed_due ON owed (due_at) WHERE report_id IS NULL;
+
+-- What others report of recipients that we passed on: later events of their stories.
+CREATE TABLE later (
+    message_id INTEGER NOT NULL,
+    ordinal    INTEGER,                         -- null: it names none of the message's recipients
+    at         INTEGER NOT NULL,
+    report_id  INTEGER NOT NULL,                -- the message that brought it
+    action     TEXT NOT NULL,                   -- what it calls it; a stranger's word
+    text       TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX later_message ON later (message_id, ordinal);
 
 -- Contents under 64 KiB; a larger one has a row without octets here and a file of its own.
 CREATE TABLE content (

@@ -7,32 +7,28 @@ has moved on (an operator was faster, or a restart took the attempt over) change
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from byreturn.mail import (
-    SECOND,
     Action,
     Destination,
     Duration,
     Instant,
-    Notify,
     QueueId,
-    reverse_path_from_text,
 )
 from byreturn.policy import (
     InFlight,
-    RanOutOfTime,
     Relayed,
     State,
     Unbooked,
     Waiting,
     advance,
-    owed_for,
     report_due_at,
 )
-from byreturn.ports import DestinationNews, Expiry, Settled, Settling
+from byreturn.ports import DestinationNews, Settled, Settling
+from byreturn.spool.notices import CLEARED, COPIED, end_notices, has_cleared, owe_notices
 from byreturn.spool.remembering import Takers
-from byreturn.spool.rows import STATE_NUMBERS, event_name, finding_from_text, finding_text
+from byreturn.spool.rows import STATE_NUMBERS, event_name, finding_text
 from byreturn.spool.statements import SQL
 
 _UNBOOK = SQL["unbook_recipient"]
@@ -41,15 +37,6 @@ _ADD_ATTEMPT = SQL["add_attempt"]
 _WAIT = SQL["wait_at_destination"]
 _OWE = SQL["owe"]
 _DROP_CONTENT = SQL["drop_content"]
-
-
-# Where a recipient stands in the order of expiry: when, and its key.
-Place: TypeAlias = tuple[Instant, QueueId, int]
-
-FIRST_PLACE: Final[Place] = (0, QueueId(0), -1)
-# Recipients past their time that are looked at; some 5 ms. Those at living destinations are among them.
-EXPIRY_STRETCH: Final = 2_000
-_NEXT_STRETCH_IN: Final[Duration] = 1 * SECOND
 
 
 class Recorded(NamedTuple):
@@ -93,7 +80,7 @@ def settle(
         (message_id, due_at)
         for message_id, count in touched.items()
         if (
-            due_at := _review(
+            due_at := review(
                 connection, message_id, now, count=count, keep_content=keep_content, files=files
             )
         )
@@ -138,12 +125,15 @@ def _settle_one(
     )
     if isinstance(after, Waiting):
         execute(_WAIT, (settling.destination, due_at))
-        if settling.delay_notice_at is not None:
-            execute(_OWE, (*where, Action.DELAYED, settling.delay_notice_at, now))
+        who = (*where, settling.destination)
+        owe_notices(connection, who, settling.delay_notices, settling.early_notice_at, now)
         return True
-    execute(SQL["drop_delay_notice"], where)
+    if end_notices(connection, *where) and has_cleared(event, settling.owed):
+        execute(_OWE, (*where, CLEARED, now, now))
     if settling.owed is not None:
         owe(connection, settling.message_id, settling.ordinal, settling.owed, now, gather=gather)
+    if settling.is_copied:
+        execute(_OWE, (*where, COPIED, now + gather, now))
     return True
 
 
@@ -190,7 +180,7 @@ def owe(
     connection.execute(_OWE, (message_id, ordinal, action, due_at, now))
 
 
-def _review(
+def review(
     connection: sqlite3.Connection,
     message_id: QueueId,
     now: Instant,
@@ -233,61 +223,3 @@ def _hear(connection: sqlite3.Connection, news: DestinationNews, now: Instant) -
         )  # fmt: skip
     else:
         connection.execute(SQL["destination_lives"], (news.destination, news.due_at, now))
-
-
-def expire(
-    connection: sqlite3.Connection,
-    now: Instant,
-    started_at: Instant,
-    limit: int,
-    *,
-    gather: Duration,
-    keep_content: Duration,
-    looked_to: Place = FIRST_PLACE,
-) -> tuple[Expiry, Place]:
-    """End what is over; where the destination was not probed since, ask for a probe first.
-
-    Only recipients at failing destinations are ended: where a destination lives, the last attempt is booked
-    for the moment of expiry, and its outcome decides. A stretch is looked at behind `looked_to`; where the
-    next one begins is returned too.
-    """
-    touched: dict[QueueId, int] = {}
-    probe: dict[Destination, None] = {}
-    count = 0
-    stretch = (now, *looked_to)
-    end = connection.execute(SQL["over_time_end"], (*stretch, EXPIRY_STRETCH - 1)).fetchone()
-    for row in connection.execute(SQL["over_time"], (*stretch, EXPIRY_STRETCH)).fetchall():
-        (message_id, ordinal, destination, notify, attempts, due_at, own, theirs, found_at, path, n) = row
-        if found_at is None or found_at < max(due_at, started_at):
-            if len(probe) < limit:
-                probe[destination] = None
-            continue
-        if count == limit:
-            break
-        finding = theirs or own
-        connection.execute(SQL["expire_recipient"], (now, finding, message_id, ordinal))
-        connection.execute(
-            _ADD_ATTEMPT, (message_id, ordinal, attempts + 1, found_at, now, "expired", finding)
-        )
-        connection.execute(SQL["drop_delay_notice"], (message_id, ordinal))
-        diagnosis = finding_from_text(finding)
-        assert diagnosis is not None, "a failing destination has a finding"
-        action = owed_for(
-            RanOutOfTime(diagnosis), reverse_path_from_text(path), Notify(notify), passed_on=False
-        )
-        if action is not None:
-            owe(connection, message_id, ordinal, action, now, gather=gather)
-        touched[message_id] = n
-        count += 1
-    for destination in probe:
-        connection.execute(SQL["probe_now"], (destination, now))
-    owed = [
-        (message_id, due)
-        for message_id, n in touched.items()
-        if (due := _review(connection, message_id, now, count=n, keep_content=keep_content, files=[]))
-        is not None
-    ]
-    if count == limit:
-        return Expiry(count, tuple(owed), tuple(probe), now), looked_to
-    next_at = _one(connection, SQL["next_expiry"], now) if end is None else now + _NEXT_STRETCH_IN
-    return Expiry(count, tuple(owed), tuple(probe), next_at), end or FIRST_PLACE

@@ -18,15 +18,17 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from byreturn.mail import SECOND, Destination, Duration, InMemory, Instant, QueueId, id_text
+from byreturn.mail import SECOND, Destination, Duration, InMemory, Instant, Mailbox, QueueId, id_text
 from byreturn.ports import (
     Braked,
     Claimed,
     Clock,
     ContentReader,
     ContentWriter,
+    Correspondent,
     DestinationNews,
     Expiry,
+    HeardReport,
     Lesson,
     NewMessage,
     OwedDue,
@@ -42,6 +44,8 @@ from byreturn.spool.checking import LateCheck
 from byreturn.spool.claiming import claim, probe
 from byreturn.spool.committer import Committer
 from byreturn.spool.contents import FileReader, FileWriter, sweep
+from byreturn.spool.expiring import FIRST_PLACE, Ending, Place, expire
+from byreturn.spool.hearing import correspondents, heard
 from byreturn.spool.keeping import Keeping, Purged, purge
 from byreturn.spool.opening import (
     CONTENT_FOLDER,
@@ -53,7 +57,7 @@ from byreturn.spool.opening import (
 )
 from byreturn.spool.owing import owed_due, report, take_owed
 from byreturn.spool.remembering import Takers, deny, learn, past, set_brake
-from byreturn.spool.settling import FIRST_PLACE, Place, Recorded, expire, settle
+from byreturn.spool.settling import Recorded, settle
 from byreturn.spool.statements import SQL
 
 # Carry the log over when it has grown by so much; hold the writer for it only beyond the second figure.
@@ -65,12 +69,16 @@ _PAGES_GIVEN_BACK: Final = 500  # some 3 ms
 
 
 class SpoolSettings(Struct, frozen=True):
-    """`quota`: recipients of one destination in flight; `reserve_octets`: disk that new mail may not take."""
+    """`quota`: recipients of one destination in flight; `reserve_octets`: disk that new mail may not take.
+
+    `copy_expired`: the postmaster is to have a copy when mail runs out of time.
+    """
 
     gather: Duration = 1 * SECOND
     keeping: Keeping = Keeping()
     quota: int = 1000
     reserve_octets: int = 0
+    copy_expired: bool = False
 
 
 class SqliteSpool:
@@ -91,6 +99,7 @@ class SqliteSpool:
         self._clock = clock
         self._gather = settings.gather
         self._keeping = settings.keeping
+        self._ending = Ending(settings.gather, settings.keeping.content, settings.copy_expired)
         self._quota = settings.quota
         # Up to where the last expiry and the last purge have looked.
         self._expired_to = FIRST_PLACE
@@ -179,8 +188,9 @@ class SqliteSpool:
         self, owed: OwedReport, new: NewMessage | None, done: Callable[[bool | SpoolFault], None]
     ) -> None:
         """Queue a report and mark its lines."""
+        now = self._clock.now()
         self._committer.submit(
-            lambda connection: report(connection, owed, new),
+            lambda connection: report(connection, owed, new, now),
             done,
             rows=3 + len(owed.lines),
             goes_first=True,
@@ -194,7 +204,7 @@ class SqliteSpool:
         def work(connection: sqlite3.Connection) -> tuple[Expiry, Place]:
             return expire(
                 connection, now, started_at, limit,
-                gather=self._gather, keep_content=self._keeping.content, looked_to=self._expired_to,
+                how=self._ending, looked_to=self._expired_to,
             )  # fmt: skip
 
         def finish(result: tuple[Expiry, Place] | SpoolFault) -> None:
@@ -223,6 +233,14 @@ class SqliteSpool:
             done(result.rows)
 
         self._committer.submit(work, finish, rows=2 * limit)
+
+    def heard(
+        self,
+        reports: tuple[HeardReport, ...],
+        done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None],
+    ) -> None:
+        """Add what others report to the stories of our messages."""
+        self._committer.submit(lambda connection: heard(connection, reports), done, rows=len(reports))
 
     def denied(
         self, destination: Destination, since: Instant | None, done: Callable[[SpoolFault | None], None]
@@ -264,6 +282,12 @@ class SqliteSpool:
     ) -> None:
         """Read what a report must say."""
         done(self._read(partial(take_owed, message_id=message_id, now=now)))
+
+    def correspondents(
+        self, sender: Mailbox, limit: int, done: Callable[[tuple[Correspondent, ...] | SpoolFault], None]
+    ) -> None:
+        """Name the addresses that took mail of this sender."""
+        done(self._read(partial(correspondents, sender=sender, limit=limit)))
 
     def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
         """Tell when a destination last took mail."""
