@@ -365,7 +365,7 @@ def _house_settings(config: Config) -> HouseSettings:
         dispatch=DispatchSettings(
             delivery.active_recipients, delivery.destination_quota, limits.content_in_memory
         ),
-        delay=DelayRule(config.report.delay_notice_after),
+        delay=DelayRule(*config.report.delay_notice_after[:1] or (0,)),
         schedule=config.retry,
         terms=TermsTable(config.terms, config.destinations),
         brake=BrakeRules(

@@ -15,6 +15,7 @@ from byreturn.config.model import (
     LogConfig,
     RelayConfig,
     ReportConfig,
+    SenderConfig,
     TimeoutsConfig,
 )
 from byreturn.config.render import default_configuration, effective_text, reference_page
@@ -33,6 +34,7 @@ __all__ = [
     "LogConfig",
     "RelayConfig",
     "ReportConfig",
+    "SenderConfig",
     "TimeoutsConfig",
     "default_configuration",
     "effective_text",

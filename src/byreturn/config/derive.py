@@ -26,11 +26,13 @@ class _Facts(Struct, frozen=True):
     first_domain: str
     port: int
     preset: str
+    language: str
+    time_zone: str
 
 
 def derive(blocks: Sequence[Block], *, folder: Path, machine_hostname: str) -> tuple[Block, ...]:
     """Return the blocks with nothing left open; `folder` is the one of the configuration file."""
-    domains = blocks_of(blocks, "domain")
+    domains, report = blocks_of(blocks, "domain"), blocks_of(blocks, "report")[0]
     hostname = _value(blocks[0], "hostname") or normal_domain(machine_hostname)
     facts = _Facts(
         folder=folder,
@@ -38,6 +40,8 @@ def derive(blocks: Sequence[Block], *, folder: Path, machine_hostname: str) -> t
         first_domain=_value(domains[0], "name") if domains else hostname,
         port=_value(blocks_of(blocks, "delivery")[0], "port"),
         preset=_value(blocks_of(blocks, "retry")[0], "preset"),
+        language=_value(report, "language"),
+        time_zone=_value(report, "time_zone"),
     )
     derived = [
         replace(block, settings=tuple(_derive_one(block, setting, facts) for setting in block.settings))
@@ -99,6 +103,11 @@ _FOLLOWING: Final[dict[tuple[str, str], Callable[[Any, _Facts], object]]] = {
     ("", "data"): lambda value, facts: facts.folder / value,
     ("delivery", "hello"): lambda value, facts: value or facts.hostname,
     ("delivery", "tls_roots"): lambda value, facts: facts.folder / value if value else None,
+    ("listener", "language"): lambda value, facts: value or facts.language,
+    ("domain", "language"): lambda value, facts: value or facts.language,
+    ("sender", "time_zone"): lambda value, facts: value or facts.time_zone,
     ("route", "hosts"): _with_ports,
+    ("report", "catalogues"): lambda value, facts: facts.folder / value if value else None,
+    ("report", "templates"): lambda value, facts: facts.folder / value if value else None,
     ("report", "postmaster"): lambda value, facts: value or Mailbox("postmaster", facts.first_domain),
 }

@@ -17,6 +17,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from byreturn.config.hosts import At, Hop, IpAddressKind, Network
+from byreturn.config.manners import Classes, LanguageTag, LineOfText, Notices, SenderMatch, TimeZone
 from byreturn.config.names import (
     Address,
     Aliases,
@@ -33,6 +34,7 @@ from byreturn.config.rates import MessageRate, OctetRate
 from byreturn.config.values import AllOr, Choice, Flag, Kind, ListOf, Octets, Span, Whole
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND
 from byreturn.policy import TlsLevel
+from byreturn.report import Reason
 
 
 class Key(Struct, frozen=True):
@@ -91,6 +93,8 @@ _COUNT: Final = Whole(1, 100_000)
 _NETWORKS: Final = ListOf(Network())
 _CONNECTIONS: Final = Whole(1, 10_000)
 _TRANSACTION_RECIPIENTS: Final = Whole(1, 10_000)
+# What the postmaster may have copies of: failures by their reason, and three things besides.
+COPY_CLASSES: Final = (*map(str, Reason), "expired", "returned", "undeliverable-report")
 _FIRST_WAITS: Final = ListOf(_WAIT, most=50)
 _WAITS: Final = ListOf(_WAIT, most=50, may_be_empty=False)
 
@@ -122,6 +126,9 @@ SECTIONS: Final = (
             "Sessions at once on this listener; beyond it clients hear 421 and come back later."),
         Key("max_connections_per_client", _COUNT, "50", "20",
             "Sessions at once from one client address."),
+        Key("language", LanguageTag(), None, '"de"',
+            "The language of the replies to clients; they are in ASCII whatever it is.",
+            otherwise="as in [report]"),
     ), is_repeated=True, most=100, is_required=True),
     Section("relay", "Whose mail we pass on to the rest of the world. Nobody's, unless it says so here.", (
         Key("allow", _NETWORKS, "[]", '["127.0.0.0/8", "::1", "192.0.2.0/24"]',
@@ -142,6 +149,9 @@ SECTIONS: Final = (
             "Names that stand for mailboxes of this domain, or for addresses elsewhere."),
         Key("subaddress_delimiter", Delimiter(), '"+"', '"-"',
             "With `+`, mail to info+anything goes to info; `\"\"` turns this off."),
+        Key("language", LanguageTag(), None, '"de"',
+            "The language of reports to its people, unless they have chosen one or written in another.",
+            otherwise="as in [report]"),
     ), is_repeated=True),
     Section("dns", "Whom we ask for names, and how patiently.", (
         Key("servers", ListOf(At(53), most=16, is_set=True), "[]",
@@ -271,14 +281,53 @@ SECTIONS: Final = (
     Section("report", "How senders hear of mail that did not arrive.", (
         Key("gather", Span(0, 10 * MINUTE), '"1s"', '"5s"',
             "How long the first report of a message may wait for other recipients of it that fail too."),
-        Key("delay_notice_after", Span(0, 365 * DAY), '"4h"', '"0s"',
-            "When to tell a sender that a message is still waiting; `0s` is never."),
+        Key("delay_notice_after", Notices(Span(0, 365 * DAY)), '"4h"', '["4h", "1d"]',
+            "When to tell a sender that a message is still waiting; of a list once after each. `0s` is never."),
+        Key("early_delay_notice_after", Span(0, 365 * DAY), '"20m"', '"0s"',
+            "When to tell it already if we know by then that it will not arrive soon; `0s` is never."),
         Key("return_octets", Octets(0, 100 * MIB), '"50KiB"', '"10KiB"',
             "A message up to this size is returned whole in a report, of a larger one only the headers."),
         Key("postmaster", Address(), None, '"postmaster@example.org"',
             "Who answers for this machine: named in reports.",
             otherwise="postmaster at the first domain, or at the hostname"),
+        Key("contact", LineOfText(), '""', '"help desk, telephone 4711"',
+            "How else to reach a person who can help; stands in reports beside the postmaster's address."),
+        Key("language", LanguageTag(), '"en"', '"de"',
+            "The language of reports for whom no other is chosen: by a [[sender]], by the message itself, by "
+            "the sender's [[domain]]."),
+        Key("catalogues", Folder(), None, '"catalogues"',
+            "A folder of translations besides ours: `xx.po` adds a language, or says some of its sentences "
+            "differently.",
+            otherwise="those that come with ByReturn"),
+        Key("time_zone", TimeZone(), '"sender"', '"Europe/Berlin"',
+            "Whose time is told: `sender` is that of the message's Date field."),
+        Key("templates", Folder(), None, '"templates"',
+            "A folder of templates that take the place of those that come with ByReturn.",
+            otherwise="those that come with ByReturn"),
+        Key("html", Flag(), "true", "false",
+            "Give reports a second form in HTML, which says the same."),
+        Key("suggestions", Flag(), "true", "false",
+            "Ask \"did you mean\" where an address is close to one that takes mail."),
+        Key("postmaster_copies", Classes(COPY_CLASSES),
+            '["loop", "our-fault", "undeliverable-report", "store-failed"]', '"all"',
+            "Of which failures the postmaster has a copy, by their one class."),
+        Key("objective", Span(0, 1 * DAY), '"1m"', '"10s"',
+            "A report that reaches the sender's mailbox later than this after the failure was known is told as "
+            "an event; `0s` is never."),
+        Key("flood", Whole(1, 1_000_000), "60", "20",
+            "So many reports to one address in a minute are whole; further ones return headers only, and wait "
+            "for their turn."),
     )),
+    Section("sender", "What some senders wish. The closest one counts, for what it names: an address before "
+            "its domain, that before a pattern.", (
+        Key("match", SenderMatch(), None, '"ann@example.org"',
+            "Whose wishes: of one address, of a domain's (`@example.org`), of those below it "
+            "(`@*.example.org`), of everybody's (`@*`)."),
+        Key("language", LanguageTag(), None, '"de"',
+            "The language of reports to them.", otherwise="that of the message, or of the domain"),
+        Key("time_zone", TimeZone(), None, '"Europe/Berlin"',
+            "Whose time they are told.", otherwise="as in [report]"),
+    ), is_repeated=True),
     Section("brake", "When we would rather believe that the DNS is wrong than that so many destinations have "
             "gone.", (
         Key("known_names", ListOf(DomainName(), most=100, is_set=True), "[]", '["example.com"]',

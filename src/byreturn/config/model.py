@@ -30,6 +30,7 @@ class ListenerConfig(Struct, frozen=True, kw_only=True):
     normalize_from: tuple[IpNetwork, ...]
     max_connections: int
     max_connections_per_client: int
+    language: str
 
 
 class RelayConfig(Struct, frozen=True, kw_only=True):
@@ -54,6 +55,7 @@ class DomainConfig(Struct, frozen=True, kw_only=True):
     mailboxes: tuple[str, ...] | Literal["*"]
     aliases: tuple[Alias, ...]
     subaddress_delimiter: str
+    language: str
 
 
 class DnsConfig(Struct, frozen=True, kw_only=True):
@@ -102,12 +104,35 @@ class DeliveryConfig(Struct, frozen=True, kw_only=True):
 
 
 class ReportConfig(Struct, frozen=True, kw_only=True):
-    """How senders hear of failures. `delay_notice_after` 0: never."""
+    """How senders hear of failures.
+
+    No `delay_notice_after`, or 0 for another duration: never. No `catalogues` or `templates`: only what comes
+    with ByReturn. `time_zone`: a name, or SENDERS_CLOCK.
+    """
 
     gather: Duration
-    delay_notice_after: Duration
+    delay_notice_after: tuple[Duration, ...]
+    early_delay_notice_after: Duration
     return_octets: int
     postmaster: Mailbox
+    contact: str
+    language: str
+    catalogues: Path | None
+    time_zone: str
+    templates: Path | None
+    html: bool
+    suggestions: bool
+    postmaster_copies: tuple[str, ...]
+    objective: Duration
+    flood: int
+
+
+class SenderConfig(Struct, frozen=True, kw_only=True):
+    """What some senders wish. No `language`: that of their message, or of their domain."""
+
+    match: str
+    language: str | None
+    time_zone: str
 
 
 class BrakeConfig(Struct, frozen=True, kw_only=True):
@@ -164,6 +189,7 @@ class Config(Struct, frozen=True, kw_only=True):
     destinations: tuple[Terms, ...]
     retry: RetrySchedule
     report: ReportConfig
+    senders: tuple[SenderConfig, ...]
     brake: BrakeConfig
     limits: LimitsConfig
     history: HistoryConfig
@@ -209,6 +235,7 @@ def build(blocks: Sequence[Block], file: Path) -> Config:
         destinations=tuple(_rule(fields, schedule) for fields in every("destination")),
         retry=schedule,
         report=ReportConfig(**only("report")),
+        senders=tuple(SenderConfig(**fields) for fields in every("sender")),
         brake=BrakeConfig(**only("brake")),
         limits=LimitsConfig(**only("limits")),
         history=HistoryConfig(**only("history")),

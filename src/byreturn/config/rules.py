@@ -21,6 +21,7 @@ from byreturn.ports import Endpoint
 # shorter prefix is a mistake, or the whole internet in two halves.
 _SHORTEST_IPV4: Final = 8
 _SHORTEST_IPV6: Final = 16
+_NAMED_BY: Final = (("domain", "name"), ("route", "domain"), ("destination", "match"), ("sender", "match"))
 _PRIVATE_IPV6: Final = (IPv6Network("fc00::/7"), IPv6Network("fe80::/10"))
 
 
@@ -114,8 +115,8 @@ def _is_huge(network: IpNetwork) -> bool:
 
 
 def _one_of_each(blocks: Sequence[Block], complaints: Complaints) -> None:
-    """A domain is described once, a pattern is routed once, a destination has one rule."""
-    for section, name in (("domain", "name"), ("route", "domain"), ("destination", "match")):
+    """A domain is described once, a pattern is routed once, a destination has one rule, a sender one set of wishes."""
+    for section, name in _NAMED_BY:
         first: dict[str, Setting] = {}
         for block, setting in _settings(blocks, section, name):
             seen = first.setdefault(setting.value, setting)

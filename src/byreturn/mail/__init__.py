@@ -36,8 +36,8 @@ from byreturn.mail.instants import (
     iso_date,
     rfc5322_date,
 )
-from byreturn.mail.language import ENGLISH, N_, Language
-from byreturn.mail.status import EnhancedStatus, Reply, StatusClass, enhanced_from_text, reply
+from byreturn.mail.language import ENGLISH, N_, Language, language_tag
+from byreturn.mail.status import EnhancedStatus, Reply, StatusClass, Worded, enhanced_from_text, reply
 
 __all__ = [
     "DAY",
@@ -76,6 +76,7 @@ __all__ = [
     "ReversePath",
     "StatusClass",
     "WeFound",
+    "Worded",
     "enhanced_from_text",
     "first_id_at",
     "header_block",
@@ -84,6 +85,7 @@ __all__ = [
     "id_text",
     "in_words",
     "iso_date",
+    "language_tag",
     "mailbox_from_text",
     "named_addresses",
     "normal_domain",

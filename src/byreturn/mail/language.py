@@ -12,10 +12,13 @@ Promises: a sentence that has no translation is said in English. Pure; the catal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
+
+_TAG: Final = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?", re.ASCII)
 
 
 def _itself(text: str) -> str:
@@ -49,3 +52,15 @@ ENGLISH: Final = Language()
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name, which every tool for translators knows
     """Mark a sentence in a table for the catalogues; it is said later."""
     return text
+
+
+def language_tag(text: str) -> str:
+    """Read a tag as people write it (`pt_br`), and write it as RFC 5646 likes it (`pt-BR`); empty: it is none.
+
+    Language, script and region are known here; whatever else a tag can hold tells no catalogues apart.
+    """
+    found = _TAG.fullmatch(text)
+    if found is None:
+        return ""
+    language, script, region = found.groups("")
+    return "-".join(filter(None, (language.lower(), script.title(), region.upper())))

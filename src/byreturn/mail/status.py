@@ -7,6 +7,7 @@ code, so the two cannot disagree.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -98,8 +99,24 @@ class Reply(Struct, frozen=True):
         return (start + " / ".join(self.lines)).rstrip()
 
 
-def reply(code: int, status: str, *lines: str) -> Reply:
-    """Make a reply of our own: `reply(550, "5.1.1", "No such mailbox here")`."""
+class Worded(Reply, frozen=True):
+    """A reply of our own that has values in its sentence; that is kept, so that it can be said in a language.
+
+    A value called `why` is a sentence of ours itself.
+    """
+
+    sentence: str
+    values: Mapping[str, object]
+
+
+def reply(code: int, status: str, *lines: str, **values: object) -> Reply:
+    """Make a reply of our own: `reply(550, "5.1.1", "<{address}> No such mailbox here", address=...)`.
+
+    With values it has one line.
+    """
     enhanced, rest = enhanced_from_text(status)
     assert not rest, f"not an enhanced status: {status!r}"
-    return Reply(code, enhanced, lines or ("",))
+    if not values:
+        return Reply(code, enhanced, lines or ("",))
+    (sentence,) = lines
+    return Worded(code, enhanced, (sentence.format_map(values),), sentence, values)

@@ -38,7 +38,7 @@ from byreturn.protocol.questions import (
     Refused,
     Reset,
 )
-from byreturn.protocol.replies import BrokenReply, ReplyReader, encode, printable
+from byreturn.protocol.replies import BrokenReply, ReplyReader, Say, encode, printable
 from byreturn.protocol.server import ServerSession, SessionLimits
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "Refused",
     "ReplyReader",
     "Reset",
+    "Say",
     "SendContent",
     "ServerSession",
     "SessionLimits",

@@ -19,17 +19,17 @@ def read_mail(text: str, *, octets_limit: int) -> Mail | Reply:
         return reply(501, "5.5.4", "Write MAIL FROM:<address>")
     argument = path_argument(text[5:])
     if isinstance(argument, SyntaxFault):
-        return reply(501, "5.1.7", f"Sender: {argument.why}")
+        return reply(501, "5.1.7", "Sender: {why}", why=argument.why)
     path, words = argument
     sender = reverse_path_or_fault(path)
     if isinstance(sender, SyntaxFault):
-        return reply(553, "5.1.7", f"Sender: {sender.why}")
+        return reply(553, "5.1.7", "Sender: {why}", why=sender.why)
     parameters = mail_parameters(words)
     if isinstance(parameters, Reply):
         return parameters
     if parameters.size is not None and parameters.size > octets_limit:
         # RFC 1870 section 6.1: refused before the octets travel.
-        return reply(552, "5.3.4", f"A message may have {octets_limit} octets here")
+        return reply(552, "5.3.4", "A message may have {limit} octets here", limit=octets_limit)
     return Mail(sender, parameters)
 
 
@@ -39,10 +39,10 @@ def read_rcpt(text: str) -> Rcpt | Reply:
         return reply(501, "5.5.4", "Write RCPT TO:<address>")
     argument = path_argument(text[3:])
     if isinstance(argument, SyntaxFault):
-        return reply(501, "5.1.3", f"Recipient: {argument.why}")
+        return reply(501, "5.1.3", "Recipient: {why}", why=argument.why)
     path, words = argument
     recipient = forward_path_or_fault(path)
     if isinstance(recipient, SyntaxFault):
-        return reply(553, "5.1.3", f"Recipient: {recipient.why}")
+        return reply(553, "5.1.3", "Recipient: {why}", why=recipient.why)
     parameters = rcpt_parameters(words)
     return parameters if isinstance(parameters, Reply) else Rcpt(recipient, parameters)

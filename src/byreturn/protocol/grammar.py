@@ -19,7 +19,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from byreturn.mail import NULL_PATH, Mailbox, ReversePath
+from byreturn.mail import N_, NULL_PATH, Mailbox, ReversePath
 
 LOCAL_PART_LIMIT: Final = 255
 DOMAIN_LIMIT: Final = 255
@@ -44,19 +44,23 @@ _HELLO_NAME: Final = re.compile(r"[!-~]{1,255}\Z")
 
 
 class SyntaxFault(Struct, frozen=True):
-    """Text that is not in the grammar: `why` is for the reply, without the text itself."""
+    """Text that is not in the grammar: `why` is for the reply, without the text itself.
+
+    `parameter`: which one it is about, empty for none.
+    """
 
     why: str
+    parameter: str = ""
 
 
 def domain_or_fault(text: str) -> str | SyntaxFault:
     """Read a domain name: RFC 1123 labels, which may begin with a digit."""
     if len(text) > DOMAIN_LIMIT:
-        return SyntaxFault("the domain is longer than 255 octets")
+        return SyntaxFault(N_("the domain is longer than 255 octets"))
     if not _DOMAIN_ALONE.match(text):
-        return SyntaxFault("the domain is not a host name")
+        return SyntaxFault(N_("the domain is not a host name"))
     if any(len(label) > 63 for label in text.split(".")):
-        return SyntaxFault("a label of the domain is longer than 63 octets")
+        return SyntaxFault(N_("a label of the domain is longer than 63 octets"))
     return text
 
 
@@ -65,11 +69,11 @@ def mailbox_or_fault(text: str) -> Mailbox | SyntaxFault:
     found = _MAILBOX.match(text)
     if found is None:
         if "@" not in text:
-            return SyntaxFault("the address has no domain")
-        return SyntaxFault("the address is not of the form local-part@domain")
+            return SyntaxFault(N_("the address has no domain"))
+        return SyntaxFault(N_("the address is not of the form local-part@domain"))
     local, domain = found.groups()
     if len(local) > LOCAL_PART_LIMIT:
-        return SyntaxFault("the part before the @ is longer than 255 octets")
+        return SyntaxFault(N_("the part before the @ is longer than 255 octets"))
     if domain[0] == "[":
         fault = _literal_fault(domain)
         return fault if fault is not None else Mailbox(local, domain)
@@ -93,7 +97,7 @@ def literal_address(domain: str) -> str | None:
 
 def _literal_fault(domain: str) -> SyntaxFault | None:
     if literal_address(domain) is None:
-        return SyntaxFault("the address literal is neither [IPv4] nor [IPv6:address]")
+        return SyntaxFault(N_("the address literal is neither [IPv4] nor [IPv6:address]"))
     return None
 
 
@@ -107,7 +111,7 @@ def forward_path_or_fault(text: str) -> Mailbox | SyntaxFault:
     # RFC 5321 section 4.1.1.3: <Postmaster> without a domain must be accepted, in any case of letters.
     if text.lower() == "postmaster":
         return Mailbox(text, "")
-    return mailbox_or_fault(_without_route(text)) if text else SyntaxFault("the address is empty")
+    return mailbox_or_fault(_without_route(text)) if text else SyntaxFault(N_("the address is empty"))
 
 
 def _without_route(text: str) -> str:
@@ -121,7 +125,7 @@ def path_argument(text: str) -> tuple[str, str] | SyntaxFault:
     """Split `<path> parameters` into what is between < and > and the rest."""
     found = _ARGUMENT.match(text)
     if found is None:
-        return SyntaxFault("the address must stand between < and >")
+        return SyntaxFault(N_("the address must stand between < and >"))
     path, parameters = found.groups()
     return path, parameters or ""
 
@@ -132,11 +136,11 @@ def parameters_or_fault(text: str) -> dict[str, str] | SyntaxFault:
     for word in text.split():
         found = _PARAMETER.match(word)
         if found is None:
-            return SyntaxFault("a parameter is not of the form KEYWORD=value")
+            return SyntaxFault(N_("a parameter is not of the form KEYWORD=value"))
         keyword = found.group(1).upper()
         if keyword in parameters:
             # RFC 3461 section 4.5: a parameter may stand only once.
-            return SyntaxFault(f"{keyword[:20]} stands twice")
+            return SyntaxFault(N_("it stands twice"), keyword[:20])
         parameters[keyword] = found.group(2) or ""
     return parameters
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from byreturn.mail import BodyType, Notify, Reply, Ret, reply
+from byreturn.mail import N_, BodyType, Notify, Reply, Ret, reply
 from byreturn.protocol.grammar import SyntaxFault, is_orcpt, is_xtext, parameters_or_fault
 
 ENVID_LIMIT: Final = 500  # RFC 3461 section 4.4 asks for 100
@@ -40,12 +40,14 @@ NO_MAIL_PARAMETERS: Final = MailParameters()
 NO_RCPT_PARAMETERS: Final = RcptParameters()
 
 
-def _bad(why: str) -> Reply:
-    return reply(501, "5.5.4", f"Bad parameter: {why}")
+def _bad(why: str, parameter: str = "") -> Reply:
+    if parameter:
+        return reply(501, "5.5.4", "Bad parameter {keyword}: {why}", keyword=parameter, why=why)
+    return reply(501, "5.5.4", "Bad parameter: {why}", why=why)
 
 
 def _unknown(keyword: str) -> Reply:
-    return reply(555, "5.5.4", f"Parameter {keyword[:20]} is not known here")
+    return reply(555, "5.5.4", "Parameter {keyword} is not known here", keyword=keyword[:20])
 
 
 def mail_parameters(text: str) -> MailParameters | Reply:
@@ -54,7 +56,7 @@ def mail_parameters(text: str) -> MailParameters | Reply:
         return NO_MAIL_PARAMETERS
     words = parameters_or_fault(text)
     if isinstance(words, SyntaxFault):
-        return _bad(words.why)
+        return _bad(words.why, words.parameter)
     size: int | None = None
     body = BodyType.SEVEN_BIT
     ret: Ret | None = None
@@ -63,21 +65,21 @@ def mail_parameters(text: str) -> MailParameters | Reply:
         match keyword:
             case "SIZE":
                 if not (value.isdigit() and len(value) <= _SIZE_DIGITS):
-                    return _bad("SIZE must be a number of octets")
+                    return _bad(N_("SIZE must be a number of octets"))
                 size = int(value)
             case "BODY":
                 if value.upper() not in _BODIES:
-                    return _bad("BODY must be 7BIT or 8BITMIME")
+                    return _bad(N_("BODY must be 7BIT or 8BITMIME"))
                 body = _BODIES[value.upper()]
             case "RET":
                 # RFC 3461 section 4.3: FULL or HDRS, nothing else.
                 if value.upper() not in _RETS:
-                    return _bad("RET must be FULL or HDRS")
+                    return _bad(N_("RET must be FULL or HDRS"))
                 ret = _RETS[value.upper()]
             case "ENVID":
                 # RFC 3461 section 4.4
                 if len(value) > ENVID_LIMIT or not is_xtext(value):
-                    return _bad("ENVID must be xtext of at most 500 octets")
+                    return _bad(N_("ENVID must be xtext of at most 500 octets"))
                 envid = value
             case _:
                 return _unknown(keyword)
@@ -90,7 +92,7 @@ def rcpt_parameters(text: str) -> RcptParameters | Reply:
         return NO_RCPT_PARAMETERS
     words = parameters_or_fault(text)
     if isinstance(words, SyntaxFault):
-        return _bad(words.why)
+        return _bad(words.why, words.parameter)
     notify = Notify.ABSENT
     orcpt: str | None = None
     for keyword, value in words.items():
@@ -98,11 +100,11 @@ def rcpt_parameters(text: str) -> RcptParameters | Reply:
             case "NOTIFY":
                 asked = _notify(value)
                 if asked is None:
-                    return _bad("NOTIFY must be NEVER alone or a list of SUCCESS, FAILURE and DELAY")
+                    return _bad(N_("NOTIFY must be NEVER alone or a list of SUCCESS, FAILURE and DELAY"))
                 notify = asked
             case "ORCPT":
                 if len(value) > ORCPT_LIMIT or not is_orcpt(value):
-                    return _bad("ORCPT must be addr-type;xtext of at most 1000 octets")
+                    return _bad(N_("ORCPT must be addr-type;xtext of at most 1000 octets"))
                 orcpt = value
             case _:
                 return _unknown(keyword)

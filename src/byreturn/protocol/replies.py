@@ -3,15 +3,20 @@
 A peer's reply is hostile text. It is read into a bounded value with control characters replaced, and what
 is not a reply at all (`25 ok`, `999`, a line without end) is a broken dialogue, never a guess.
 
+Ours are said in the language of the listener, and written in ASCII whatever it is: a client that has not
+offered UTF-8 need not understand it, and most show what we say in a dialogue box of their own.
+
 Bounds: 2,048 octets a line are looked at and 512 kept; 256 lines are read and 32 kept.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+import unicodedata
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
-from byreturn.mail import Reply, enhanced_from_text
+from byreturn.mail import Reply, Worded, enhanced_from_text
 
 _OUR_LINE: Final = 510
 _LINE_OCTETS: Final = 2048  # RFC 5321 section 4.5.3.1.5 asks for 512
@@ -20,6 +25,17 @@ _LINES_READ: Final = 256
 _LINES_KEPT: Final = 32
 
 _REPLY_LINE: Final = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
+# How a sentence of ours is said; None is English, which costs nothing.
+Say: TypeAlias = Callable[[str], str]
+
+# What is more than a letter with a mark; the rest follows from Unicode.
+_IN_ASCII: Final = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "ẞ": "SS",
+    "æ": "ae", "Æ": "Ae", "ø": "oe", "Ø": "Oe", "å": "aa", "Å": "Aa", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L",
+    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
+    "„": '"', "“": '"', "”": '"', "«": '"', "»": '"', "‚": "'", "‘": "'", "’": "'", "–": "-", "—": "-",
+    "\N{NON-BREAKING HYPHEN}": "-", "\N{SOFT HYPHEN}": "",
+})  # fmt: skip
 _CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160)), "?") | {9: " "}
 
 
@@ -37,6 +53,26 @@ def encode(reply: Reply) -> bytes:
     return "".join(
         f"{start if number == last else middle}{line[:room]}\r\n" for number, line in enumerate(reply.lines)
     ).encode("ascii", "replace")
+
+
+def said(reply: Reply, say: Say) -> Reply:
+    """Put a reply of ours into a language, in ASCII; its code and status stay."""
+    if isinstance(reply, Worded):
+        values = {name: say(str(value)) if name == "why" else value for name, value in reply.values.items()}
+        lines = (say(reply.sentence).format_map(values),)
+    else:
+        lines = tuple(map(say, reply.lines))
+    return Reply(reply.code, reply.enhanced, tuple(map(in_ascii, lines)))
+
+
+def in_ascii(text: str) -> str:
+    """Write a text with ASCII letters: `ä` as `ae`, `é` as `e`, what has no such form as `?`."""
+    if text.isascii():
+        return text
+    # A mark may stand behind its letter.
+    text = unicodedata.normalize("NFC", text).translate(_IN_ASCII)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return plain.encode("ascii", "replace").decode("ascii")
 
 
 class BrokenReply(Exception):

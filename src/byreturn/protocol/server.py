@@ -42,7 +42,7 @@ from byreturn.protocol.questions import (
     Refused,
     Reset,
 )
-from byreturn.protocol.replies import encode, printable
+from byreturn.protocol.replies import Say, encode, printable, said
 
 
 class SessionLimits(Struct, frozen=True):
@@ -69,12 +69,15 @@ class Phase(IntEnum):
 
 # --- Replies of the law -------------------------------------------------------------------------------
 
-_OK: Final = encode(reply(250, "2.0.0", "OK"))
-_HELP: Final = encode(
-    reply(214, "2.0.0", "This server knows HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT")
+_OK: Final = reply(250, "2.0.0", "OK")
+_HELP: Final = reply(
+    214,
+    "2.0.0",
+    "This server knows {commands}",
+    commands="HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
 )
 # RFC 5321 section 3.5.3: 252 is the honest answer of a server that does not tell strangers who is here.
-_VRFY: Final = encode(reply(252, "2.5.0", "Cannot tell, but will take mail and try to deliver it"))
+_VRFY: Final = reply(252, "2.5.0", "Cannot tell, but will take mail and try to deliver it")
 _UNKNOWN: Final = reply(500, "5.5.1", "Command not known here; HELP lists those that are")
 _NOT_IMPLEMENTED: Final = reply(502, "5.5.1", "Command not offered here")
 _SEQUENCE: Final = {
@@ -117,12 +120,15 @@ class ServerSession:
 
     __slots__ = (
         "_asked", "_at", "_buffer", "_closing", "_decoder", "_errors", "_excess", "_hostname", "_idle",
-        "_is_skipping", "_limits", "_normalizes", "_output", "_recipients", "_seam", "phase",
+        "_is_skipping", "_limits", "_normalizes", "_output", "_recipients", "_say", "_seam", "phase",
     )  # fmt: skip
 
-    def __init__(self, hostname: str, limits: SessionLimits, *, normalizes: bool = False) -> None:
+    def __init__(
+        self, hostname: str, limits: SessionLimits, *, normalizes: bool = False, say: Say | None = None
+    ) -> None:
         self._hostname = hostname
         self._limits = limits
+        self._say = say
         self._normalizes = normalizes
         self._buffer = b""
         self._at = 0
@@ -142,9 +148,13 @@ class ServerSession:
 
     def greet(self, greeting: Reply) -> None:
         """Open the dialogue; a greeting that refuses also ends it."""
-        self._output.append(encode(greeting))
+        self._put(greeting)
         if not greeting.is_positive:
             self.phase = Phase.CLOSED
+
+    def _put(self, reply: Reply) -> None:
+        """Write a reply, in the language of the session."""
+        self._output.append(encode(reply if self._say is None else said(reply, self._say)))
 
     def receive(self, data: bytes) -> None:
         """Take octets from the client; what comes after the end is not kept."""
@@ -176,7 +186,7 @@ class ServerSession:
     def close(self, farewell: Reply) -> None:
         """End the session from our side, with a word (421)."""
         if self.phase is not Phase.CLOSED:
-            self._output.append(encode(farewell))
+            self._put(farewell)
             self.phase = Phase.CLOSED
         self._asked = None
 
@@ -218,7 +228,7 @@ class ServerSession:
             self._move_on(asked)
         elif isinstance(asked, EndOfContent):
             self.phase = Phase.READY
-        self._output.append(encode(reply))
+        self._put(reply)
         if reply.code in (421, 521):
             # RFC 7504 section 3: 521 ends the session; 421 does (RFC 5321 section 3.8).
             self.phase = Phase.CLOSED
@@ -227,7 +237,7 @@ class ServerSession:
         if not (reply.is_positive or reply.is_intermediate):
             self._blame(reply)
         if self._is_too_much:
-            self._output.append(encode(_TOO_MANY_ERRORS))
+            self._put(_TOO_MANY_ERRORS)
             self.phase = Phase.CLOSED
             self._closing = Closing(violation=True)
 
@@ -283,7 +293,7 @@ class ServerSession:
             self._asked = ended
         else:
             self.phase = Phase.READY
-            self._output.append(encode(_CONTENT_FAULTS[fault]))
+            self._put(_CONTENT_FAULTS[fault])
             self._errors += 1
         return ended
 
@@ -333,22 +343,22 @@ class ServerSession:
         return handler(self, text)
 
     def _refuse(self, command: str, reply: Reply) -> Refused | Closing:
-        self._output.append(encode(reply))
+        self._put(reply)
         self._blame(reply)
         if self._is_too_much:
             return self._violate(_TOO_MANY_ERRORS)
         return Refused(printable(command[:_SHOWN].encode()), reply)
 
     def _violate(self, reply: Reply) -> Closing:
-        self._output.append(encode(reply))
+        self._put(reply)
         self.phase = Phase.CLOSED
         return Closing(violation=True)
 
-    def _idle_command(self, answer: bytes) -> Closing | None:
+    def _idle_command(self, answer: Reply) -> Closing | None:
         self._idle += 1
         if self._idle > self._limits.commands_without_effect:
             return self._violate(_TOO_IDLE)
-        self._output.append(answer)
+        self._put(answer)
         return None
 
     def _hello(self, text: str, *, extended: bool) -> Question:
@@ -410,7 +420,7 @@ class ServerSession:
         return self._idle_command(_VRFY)
 
     def _quit(self, _text: str) -> Question:
-        self._output.append(encode(reply(221, "2.0.0", f"{self._hostname} closing")))
+        self._put(reply(221, "2.0.0", "{host} closing", host=self._hostname))
         self.phase = Phase.CLOSED
         return Closing(violation=False)
 

@@ -31,6 +31,7 @@ from byreturn.protocol import (
     Rcpt,
     Refused,
     Reset,
+    Say,
     ServerSession,
     SessionLimits,
 )
@@ -46,13 +47,14 @@ _BUG: Final = reply(421, "4.3.0", "Something went wrong here; nothing was accept
 
 
 class ListenerSettings(Struct, frozen=True):
-    """One listener: its door, the limits of its sessions, and whose line ends it mends."""
+    """One listener: its door, the limits of its sessions, whose line ends it mends, and its language."""
 
     door: Door = Door()
     limits: SessionLimits = SessionLimits()
     normalize_from: tuple[IpNetwork, ...] = ()
     read: Duration = 5 * MINUTE
     session: Duration = 2 * HOUR
+    say: Say | None = None
 
 
 class _Transaction:
@@ -91,6 +93,7 @@ class Inbound:
             reception.hostname,
             listener.limits,
             normalizes=address_in(stream.peer.address, listener.normalize_from),
+            say=listener.say,
         )
         self._is_trusted = reception.trusts(stream.peer)
         self._began_at = wheel.clock.now()

@@ -223,10 +223,16 @@ class Reception:
             case Here(members=members):
                 pass
             case NotHere() if not is_trusted or self._settings.refuse_unknown_recipients:
-                return reply(550, "5.1.1", f"<{given}> No such mailbox here; check the spelling")
+                return reply(
+                    550, "5.1.1", "<{address}> No such mailbox here; check the spelling", address=given
+                )
             case Elsewhere() if not is_trusted:
-                words = f"<{given}> Relaying denied; mail is taken for our own domains only"
-                return reply(550, "5.7.1", words)
+                return reply(
+                    550,
+                    "5.7.1",
+                    "<{address}> Relaying denied; mail is taken for our own domains only",
+                    address=given,
+                )
             case _:
                 pass
         if recipients.all and len(recipients.all) + len(members) > self._settings.recipients:
@@ -308,7 +314,7 @@ class Reception:
                 done(self.refusal_of(fault), IsDropped.UNKNOWN if fault.is_ambiguous else IsDropped.YES)
                 return
             self.journal.accepted(message, message.recipient_count)
-            done(reply(250, "2.0.0", f"Kept as {id_text(message.id)}"), IsDropped.NO)
+            done(reply(250, "2.0.0", "Kept as {id}", id=id_text(message.id)), IsDropped.NO)
             self._dispatcher.begin(admitted)
 
         expanded = () if isinstance(message.reverse_path, NullPath) else tuple(arrival.recipients.expanded)

@@ -20,6 +20,7 @@ from byreturn.config import (
     LogConfig,
     RelayConfig,
     ReportConfig,
+    SenderConfig,
     TimeoutsConfig,
     load_text,
 )
@@ -162,6 +163,7 @@ MODELS = {
     "delivery": DeliveryConfig,
     "delivery.timeouts": TimeoutsConfig,
     "report": ReportConfig,
+    "sender": SenderConfig,
     "brake": BrakeConfig,
     "limits": LimitsConfig,
     "history": HistoryConfig,
@@ -186,15 +188,17 @@ def test_a_config_holds_what_the_types_of_its_fields_say():
         config = read(text)
         for field in (
             *config.listeners, config.relay, *config.domains, config.dns, config.delivery, config.retry,
-            config.delivery.timeouts, config.terms, *config.destinations, config.report, config.brake,
-            config.limits, config.history, config.log,
+            config.delivery.timeouts, config.terms, *config.destinations, config.report, *config.senders,
+            config.brake, config.limits, config.history, config.log,
         ):  # fmt: skip
             hints = {info.name: info.type for info in msgspec.structs.fields(type(field))}
             for name, hint in hints.items():
                 value = getattr(field, name)
                 if hint in (int, str, bool):
                     assert type(value) is hint, name
-                optional = {"source_address", "tls_roots", "message_rate", "octet_rate"}
+                optional = {
+                    "source_address", "tls_roots", "message_rate", "octet_rate", "catalogues", "templates",
+                }  # fmt: skip
                 assert value is not None or name in optional
 
 

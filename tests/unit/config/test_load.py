@@ -47,7 +47,7 @@ def test_the_smallest_file_has_every_default():
     assert config.delivery.tls_roots is None
     assert config.delivery.timeouts.end_of_content == 10 * MINUTE
     assert config.report.postmaster == Mailbox("postmaster", MACHINE)
-    assert config.report.delay_notice_after == 4 * HOUR
+    assert config.report.delay_notice_after == (4 * HOUR,)
     assert config.limits.recipients == 1000
     assert config.history.keep == 30 * DAY
     assert config.brake == BrakeConfig(known_names=(), denied_destinations=20, keep_trying=4 * HOUR)
