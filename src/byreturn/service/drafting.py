@@ -13,20 +13,17 @@ which answers from memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from datetime import tzinfo
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from byreturn.mail import (
-    ENGLISH,
     MINUTE,
     Action,
     Cause,
     Duration,
     Instant,
-    Language,
     Mailbox,
     Message,
     NullPath,
@@ -46,6 +43,7 @@ from byreturn.policy import (
     Held,
     InFlight,
     IpNetwork,
+    Manners,
     Parked,
     Returned,
     State,
@@ -66,36 +64,21 @@ from byreturn.report import (
     ReportLine,
     Standing,
     Suggestions,
-    language_of,
-    zone_of,
 )
-
-
-class SenderProfile(Struct, frozen=True):
-    """How some senders are written to; what it leaves out is as for everybody."""
-
-    matches: Callable[[Mailbox], bool]
-    language: str = ""
-    zone: tzinfo | None = None
 
 
 class ReportSettings(Struct, frozen=True, kw_only=True):
     """Who reports, to whom in what way, and how much of the original comes back.
 
-    `zone` None: the sender's own, as his mail says. `domain_languages` by the sender's domain. `inside`: the
-    networks whose mail is our own people's. `flood`: how many reports one address gets in a minute before
-    they shrink. `objective`: by when a report should be in the sender's mailbox; 0: no matter.
+    `inside`: the networks whose mail is our own people's. `flood`: how many reports one address gets in a
+    minute before they shrink. `objective`: by when a report should be in the sender's mailbox; 0: no matter.
     """
 
     hostname: str
     postmaster: Mailbox
     return_octets: int = RETURN_OCTETS
     contact: str = ""
-    languages: Mapping[str, Language] = {"en": ENGLISH}
-    language: str = "en"
-    domain_languages: Mapping[str, str] = {}
-    zone: tzinfo | None = None
-    profiles: tuple[SenderProfile, ...] = ()
+    manners: Manners = Manners()
     overrides: Overrides = NO_OVERRIDES
     is_html: bool = True
     inside: tuple[IpNetwork, ...] = ()
@@ -150,7 +133,6 @@ class Drafter:
         assert isinstance(reader, Mailbox), "nobody is owed a report on a report"
         inside = self.is_inside(about)
         audience = Audience.POSTMASTER if is_copy else Audience.INSIDER if inside else Audience.OUTSIDER
-        profile = None if is_copy else self._profile(reader)
         others = _others(owed, block, reader, audience)
         return ReportFacts(
             reporting_mta=settings.hostname,
@@ -160,8 +142,8 @@ class Drafter:
             composed_at=now,
             boundary=f"=_{boundary}",
             resolver=settings.resolver,
-            language=self._language(profile, reader, block, is_copy=is_copy),
-            zone=(profile and profile.zone) or settings.zone or zone_of(block),
+            language=settings.manners.language_of(reader, b"" if is_copy else block),
+            zone=settings.manners.zone_of(reader, b"" if is_copy else block),
             audience=audience,
             takes_utf8=isinstance(self._directory.find(reader), Here),
             overrides=settings.overrides,
@@ -184,21 +166,6 @@ class Drafter:
             others=others[:OTHERS_LISTED],
             more=tuple(Counter(other.progress for other in others[OTHERS_LISTED:]).items()),
         )
-
-    def _profile(self, reader: Mailbox) -> SenderProfile | None:
-        return next((profile for profile in self._settings.profiles if profile.matches(reader)), None)
-
-    def _language(
-        self, profile: SenderProfile | None, reader: Mailbox, block: bytes, *, is_copy: bool
-    ) -> Language:
-        settings = self._settings
-        wishes = (
-            profile.language if profile else "",
-            "" if is_copy else language_of(block, settings.languages),
-            settings.domain_languages.get(reader.destination, ""),
-            settings.language,
-        )
-        return next((settings.languages[tag] for tag in wishes if tag in settings.languages), ENGLISH)
 
 
 def report_message_id(report_id: QueueId, hostname: str) -> str:

@@ -38,7 +38,7 @@ from byreturn.service.latency import Latency
 from byreturn.service.posting import Posting
 from byreturn.service.routes import Routes
 from byreturn.service.settlement import Settlement
-from byreturn.service.suggestions import Suggester
+from byreturn.service.suggestions import Suggester, SuggestionSettings
 
 _LOOK_EVERY: Final[Duration] = 1 * MINUTE
 _AGAIN: Final[Duration] = 1 * SECOND
@@ -62,7 +62,7 @@ class Reporting:
         self._clock = world.clock
         self._spool = world.spool
         self._drafter = Drafter(settings, world.directory)
-        self._suggester = Suggester(world, routes) if settings.is_suggesting else None
+        self._suggester = Suggester(world, routes, SuggestionSettings()) if settings.is_suggesting else None
         self._posting = Posting(schedule, settings.return_octets, world, dispatcher)
         self._latency = Latency(settings.objective, world)
         self._flood = Flood(settings.flood)
@@ -187,7 +187,9 @@ class Reporting:
             return
         is_inside = self._drafter.is_inside(owed.message)
         self._suggester.for_lines(
-            owed, is_inside, lambda suggestions: self._post(owed, content, wait, suggestions)
+            owed,
+            is_insider=is_inside,
+            done=lambda suggestions: self._post(owed, content, wait, suggestions),
         )
 
     def _post(
