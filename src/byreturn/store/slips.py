@@ -3,7 +3,7 @@
 To find the near ones among a million mailboxes nobody compares a million names: the near names are made,
 and each is looked up. There are about eighty for each letter of the name, whatever the number of mailboxes.
 
-    ana --a letter more, less, other, or two swapped--> aana baana ... anna ... na --in the dictionary?--> anna
+    ana --a letter more, less, other, or two swapped--> aana ... anna ... na --in the dictionary?--> anna
 
 Pure. Letters beyond ASCII, and signs that stand in few names, are taken away and swapped, and never put in.
 """
