@@ -40,6 +40,13 @@ class Directory(Protocol):
         """Whether a domain is one of ours."""
         ...
 
+    def near(self, address: Mailbox) -> tuple[Mailbox, ...]:
+        """Name a few local addresses of the same domain that are one slip of the fingers away.
+
+        For the eyes of our own people only: to anybody else they would tell who is here.
+        """
+        ...
+
     @property
     def primary_domain(self) -> str:
         """The domain of our own postmaster."""

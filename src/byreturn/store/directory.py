@@ -23,7 +23,9 @@ from msgspec import Struct
 from byreturn.mail import Destination, Mailbox, normal_domain
 from byreturn.ports import Elsewhere, Here, NotHere, Whereabouts
 from byreturn.store.names import plain_local, stored_local
+from byreturn.store.slips import one_slip_away
 
+NEAR_LIMIT: Final = 10
 # Each member becomes a row of the spool when mail for the alias is accepted; longer lists need a list server.
 MEMBER_LIMIT: Final = 10_000
 
@@ -144,6 +146,25 @@ class LocalDirectory:
         # NOT DONE: no cache of what "any local part" found. To make a Here costs 0.1 us; a table that
         #           strangers fill would need a limit, and an answer when it is reached.
         return names.found.get(known) or Here((Mailbox(known, names.name),), is_alias=False)
+
+    def near(self, address: Mailbox) -> tuple[Mailbox, ...]:
+        """Name mailboxes and aliases of the same domain that are one slip of the fingers away.
+
+        At most NEAR_LIMIT, and none for a domain that is not ours. Costs 0.4 ms for a name of ten letters.
+        """
+        names = self._places.get(address.destination)
+        if names is None:
+            return ()
+        plain = plain_local(address.local)
+        near: dict[str, None] = {}
+        for local in map(stored_local, one_slip_away(plain)):
+            if local in near or not isinstance(names.found.get(local), Here):
+                continue
+            near[local] = None
+            if len(near) == NEAR_LIMIT:
+                break
+        near.pop(stored_local(plain), None)
+        return tuple(Mailbox(local, names.name) for local in near)
 
     def has_mailbox(self, address: Mailbox) -> bool:
         """Whether mail can be stored for exactly this address: the store's question, aliases are none."""

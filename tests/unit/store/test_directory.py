@@ -8,7 +8,7 @@ import pytest
 from byreturn.mail import Destination, Mailbox
 from byreturn.ports import Elsewhere, Here, NotHere
 from byreturn.store import LocalDirectory, LocalDomain, check_domains
-from byreturn.store.directory import MEMBER_LIMIT
+from byreturn.store.directory import MEMBER_LIMIT, NEAR_LIMIT
 
 HERE = Destination("here.example")
 THERE = Destination("there.example")
@@ -319,3 +319,40 @@ def test_what_is_wrong_can_still_be_built():
     directory = LocalDirectory([domain("a", "", b=["nobody", ""], c=[], d=["d"], e=["@", "x@"])])
     assert found(directory, "a@here.example") == here("a@here.example")
     assert found(directory, "c@here.example") == NotHere()
+
+
+# --- Near names ---------------------------------------------------------------------------------------
+
+
+def near(directory, text):
+    return sorted(address.local for address in directory.near(mailbox(text)))
+
+
+@pytest.mark.parametrize("typed", ["ana", "annna", "naan", "anma", "anna1", "Anan", "nna", "ann", '"ana"'])
+def test_a_mailbox_is_near_by_one_slip(typed):
+    directory = LocalDirectory([domain("anna" if typed != "naan" else "nana", "bernhard")])
+    assert len(near(directory, f"{typed}@here.example")) == 1
+
+
+def test_names_that_are_two_slips_away_or_elsewhere_are_not_near():
+    directory = LocalDirectory([domain("anna"), domain("aana", name=THERE)])
+    assert near(directory, "aa@here.example") == []
+    assert near(directory, "anna@here.example") == []
+    assert near(directory, "ana@elsewhere.example") == []
+
+
+def test_an_alias_is_near_and_its_members_and_one_that_leads_to_nobody_are_not():
+    directory = LocalDirectory([domain("anna", office=["ann@elsewhere.example"], offica=["offica"])])
+    assert near(directory, "offic@here.example") == ["office"]
+    assert near(directory, "an@elsewhere.example") == []
+
+
+def test_few_are_named_however_many_are_near():
+    directory = LocalDirectory([domain(*(f"ann{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"))])
+    assert len(near(directory, "ann@here.example")) == NEAR_LIMIT
+
+
+def test_no_name_is_too_odd_to_ask_for():
+    directory = LocalDirectory([domain("anna")])
+    for local in ("", "a" * 255, '"', '""', "\u00e4nna", "an na"):
+        assert set(near(directory, f"{local}@here.example")) <= {"anna"}
