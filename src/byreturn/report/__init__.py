@@ -1,7 +1,7 @@
 """The words: non-delivery reports, delay notices and success reports as bytes, and reading them. Pure."""
 
 from byreturn.mail import Action
-from byreturn.report.compose import RETURN_OCTETS, ComposedReport, compose
+from byreturn.report.compose import ComposedReport, compose, compose_cleared
 from byreturn.report.facts import (
     OTHERS_LISTED,
     Audience,
@@ -14,6 +14,7 @@ from byreturn.report.facts import (
 )
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
 from byreturn.report.reasons import Judgement, Mender, Reason
+from byreturn.report.returned import RETURN_OCTETS
 
 __all__ = [
     "OTHERS_LISTED",
@@ -34,5 +35,6 @@ __all__ = [
     "Suggestion",
     "Typed",
     "compose",
+    "compose_cleared",
     "parse_report",
 ]
