@@ -54,7 +54,7 @@ def report_lines(mailbox, text, name):
         action=st.sampled_from(Action),
         diagnosis=st.none() | peers(text, name) | findings(text, name),
         orcpt=st.none() | text.filter(str.isascii).map(lambda given: f"rfc822;{xtext_encode(given)}"),
-        is_alias=st.booleans(),
+        member=st.none() | mailbox,
         expired=st.booleans(),
         returned=st.booleans(),
         attempts=st.integers(0, 1000),

@@ -1,10 +1,10 @@
 """The words: non-delivery reports, delay notices and success reports as bytes, and reading them. Pure."""
 
 from byreturn.mail import Action
+from byreturn.report.audience import Audience
 from byreturn.report.compose import ComposedReport, compose, compose_cleared
 from byreturn.report.facts import (
     OTHERS_LISTED,
-    Audience,
     Kin,
     Progress,
     ReportFacts,

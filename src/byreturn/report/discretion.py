@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from byreturn.mail import Cause, Diagnosis, PeerSaid, WeFound
 from byreturn.report.facts import Audience, ReportFacts, ReportLine
-from byreturn.report.stand_in import struck
+from byreturn.report.struck import STRUCK, struck
 
 # Not `is_private`: that has the addresses for documentation too, and its list changes with the Python.
 _INSIDE: Final = tuple(
@@ -33,7 +33,6 @@ _INSIDE: Final = tuple(
 )  # fmt: skip
 # Findings whose detail is about our own machine.
 _OUR_MACHINE: Final = frozenset({Cause.STORE_FAILED, Cause.OUR_BUG, Cause.INTERRUPTED, Cause.LOOP})
-_STRUCK: Final = "(...)"
 
 
 class Seen(Struct, frozen=True):
@@ -85,5 +84,5 @@ def _struck(text: str, line: ReportLine, names: tuple[str, ...]) -> str:
     for name in names:
         # A name of one letter would strike the letter out of every word.
         if len(name) > 3:
-            text = text.replace(name, _STRUCK)
+            text = text.replace(name, STRUCK)
     return text

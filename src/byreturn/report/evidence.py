@@ -21,8 +21,7 @@ from byreturn.report.machine import status_of
 from byreturn.report.moments import exact
 from byreturn.report.page import Evidence, Row
 from byreturn.report.safe import readable
-from byreturn.report.stand_in import finding, reply_lines
-from byreturn.report.wording import NAME_LIMIT
+from byreturn.report.wording import NAME_LIMIT, finding, reply_lines
 
 _ANSWER_TO: Final = N_("in answer to {command}:")
 # The other phases are named by the command that was answered.
@@ -65,7 +64,7 @@ def _answered(said: PeerSaid, line: ReportLine, facts: ReportFacts) -> Iterator[
 
 def _found(found: WeFound, line: ReportLine, facts: ReportFacts, limit: int) -> str:
     language = facts.language
-    details = [language.say("Our finding: {finding}", finding=finding(found, limit, language))]
+    details = [finding(found, limit, language)]
     details.extend(_when(line, facts))
     if facts.resolver and found.phase in _UNCONNECTED and facts.audience is not Audience.OUTSIDER:
         details.append(language.say("resolver {address}", address=readable(facts.resolver, NAME_LIMIT)))

@@ -18,20 +18,11 @@ from typing import Final
 from msgspec import Struct
 
 from byreturn.mail import ENGLISH, Action, Diagnosis, Instant, Language, Mailbox, Ret
+from byreturn.report.audience import Audience
+from byreturn.report.overrides import NO_OVERRIDES, Overrides
 
 # Whoever wrote to more people than this wants numbers, not names.
 OTHERS_LISTED: Final = 20
-
-
-class Audience(Enum):
-    """Who reads a report.
-
-    An outsider is not told of our own hosts, clients or people; the postmaster is told everything.
-    """
-
-    INSIDER = "internal"
-    OUTSIDER = "external"
-    POSTMASTER = "postmaster"
 
 
 class Kin(Enum):
@@ -124,7 +115,7 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     `is_shrunk`: in a flood a report is text alone and brings back the header only.
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
-    `audience`; `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
+    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
 
     Of the original: where reports go (never the null path: then there is no report; of a postmaster's copy it
     is the postmaster's address, and `about_reverse_path` the sender's, None for the null path), what MAIL asked,
@@ -167,3 +158,4 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     resolver: str = ""
     is_shrunk: bool = False
     about_reverse_path: Mailbox | None = None
+    overrides: Overrides = NO_OVERRIDES

@@ -13,7 +13,7 @@ Promises: a report says "delivered" of a mailbox of ours only, and asks for noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from byreturn.mail import N_, Action, Language
@@ -110,103 +110,6 @@ def cleared_start(lines: Sequence[ReportLine], language: Language) -> str:
     # "Delivered" only if it is true of all.
     action = min((line.action for line in lines), key=_GRAVITY.__getitem__)
     return language.say(_CLEARED.get(action, _CLEARED[Action.RELAYED]))
-
-
-def headlines(lines: Sequence[ReportLine], total: int, language: Language) -> Iterator[str]:
-    """Say what happened, one sentence for each action that there is."""
-    actions = [line.action for line in lines]
-    for action in dict.fromkeys(actions):
-        n = actions.count(action)
-        if n == 1 and total <= 1:
-            yield language.say(_ALONE[action])
-        elif n < total:
-            yield _some(action, n, total, language)
-        else:
-            yield _all(action, n, language)
-
-
-_ALONE: Final = {
-    Action.FAILED: N_("Your message was not delivered."),
-    Action.DELAYED: N_("Your message has not been delivered yet. We are still trying: you need do nothing."),
-    Action.RELAYED: N_("Your message was accepted by the recipient's mail server."),
-    Action.DELIVERED: N_("Your message was delivered."),
-    Action.EXPANDED: N_("Your message was passed on to the addresses that its recipient stands for."),
-}
-
-
-def _some(action: Action, n: int, total: int, language: Language) -> str:
-    """Say it of some of the recipients."""
-    match action:
-        case Action.FAILED:
-            return language.count(
-                "Your message was not delivered to one of its {total} recipients.",
-                "Your message was not delivered to {n} of its {total} recipients.",
-                n,
-                total=total,
-            )
-        case Action.DELAYED:
-            return language.count(
-                "Your message has not been delivered to one of its {total} recipients yet. We are still trying: you need do nothing.",
-                "Your message has not been delivered to {n} of its {total} recipients yet. We are still trying: you need do nothing.",
-                n,
-                total=total,
-            )
-        case Action.RELAYED:
-            return language.count(
-                "Your message was accepted by the mail server of one of its {total} recipients.",
-                "Your message was accepted by the mail servers of {n} of its {total} recipients.",
-                n,
-                total=total,
-            )
-        case Action.DELIVERED:
-            return language.count(
-                "Your message was delivered to one of its {total} recipients.",
-                "Your message was delivered to {n} of its {total} recipients.",
-                n,
-                total=total,
-            )
-    assert action is Action.EXPANDED
-    return language.count(
-        "Your message was passed on to the addresses that one of its {total} recipients stands for.",
-        "Your message was passed on to the addresses that {n} of its {total} recipients stand for.",
-        n,
-        total=total,
-    )
-
-
-def _all(action: Action, n: int, language: Language) -> str:
-    """Say it of all, or of all that are known."""
-    match action:
-        case Action.FAILED:
-            return language.count(
-                "Your message was not delivered to one recipient.",
-                "Your message was not delivered to {n} recipients.",
-                n,
-            )
-        case Action.DELAYED:
-            return language.count(
-                "Your message has not been delivered to one recipient yet. We are still trying: you need do nothing.",
-                "Your message has not been delivered to {n} recipients yet. We are still trying: you need do nothing.",
-                n,
-            )
-        case Action.RELAYED:
-            return language.count(
-                "Your message was accepted by the mail server of one recipient.",
-                "Your message was accepted by the mail servers of {n} recipients.",
-                n,
-            )
-        case Action.DELIVERED:
-            return language.count(
-                "Your message was delivered to one recipient.",
-                "Your message was delivered to {n} recipients.",
-                n,
-            )
-    assert action is Action.EXPANDED
-    return language.count(
-        "Your message was passed on to the addresses that one recipient stands for.",
-        "Your message was passed on to the addresses that {n} recipients stand for.",
-        n,
-    )
 
 
 def send_again(correctable: int, failed: int, total: int, language: Language) -> str:

@@ -37,8 +37,7 @@ from byreturn.mail.xtext import xtext_decode
 from byreturn.report.discretion import seen
 from byreturn.report.facts import Audience, ReportFacts, ReportLine
 from byreturn.report.safe import in_ascii, in_qchars, in_quchars, in_utf8, language_tag, one_line
-from byreturn.report.stand_in import entry
-from byreturn.report.wording import NAME_LIMIT, reply_lines
+from byreturn.report.wording import NAME_LIMIT, entry, reply_lines
 
 # RFC 5322 section 2.1.1 allows 998 octets a line; the name of the field and its type stand before.
 FIELD_LIMIT: Final = 900

@@ -27,13 +27,13 @@ from byreturn.report.discretion import Seen, seen
 from byreturn.report.evidence import evidence_of, rows_for_postmaster
 from byreturn.report.facts import Audience, Progress, ReportFacts, ReportLine, Standing
 from byreturn.report.fields import ADDRESS_LIMIT, subject_text
-from byreturn.report.headlines import by_gravity, cleared_headline, headlines, send_again, subject_start
+from byreturn.report.headlines import by_gravity, cleared_headline, send_again, subject_start
 from byreturn.report.moments import full, zone_name
 from byreturn.report.page import Evidence, Group, Item, Page, Row
 from byreturn.report.progress import told_of_other, told_of_success, told_of_waiting
 from byreturn.report.reasons import Mender
 from byreturn.report.safe import language_tag, readable
-from byreturn.report.stand_in import Entry, entry
+from byreturn.report.wording import Entry, entry, headline
 
 # Nobody reads a hundred entries; and a hundred of them, with their words, stay below 200 KiB.
 FULL_RECIPIENTS: Final = 100
@@ -139,8 +139,10 @@ def _head(
     if is_cleared:
         yield cleared_headline(lines, total, language)
         return
-    yield from headlines(lines, total, language)
-    failed = sum(line.action is Action.FAILED for line in lines)
+    actions = [line.action for line in lines]
+    for action in dict.fromkeys(actions):
+        yield headline(action, actions.count(action), total, language)
+    failed = actions.count(Action.FAILED)
     again = "" if len(lines) > FULL_RECIPIENTS else send_again(correctable, failed, total, language)
     if again and facts.audience is not Audience.POSTMASTER:
         yield again
@@ -194,7 +196,8 @@ def _of_line(line: ReportLine, facts: ReportFacts) -> _Told:
         return _Told(_BY_MENDER[said.mender], line, shown, _sentences(said), said.steps)
     if line.action is Action.DELAYED:
         said = entry(visible, facts)
-        return _Told(_Place.TRYING, line, shown, tuple(told_of_waiting(line, said, facts)))
+        told = (*told_of_waiting(line, said, facts), *_sentences(said)[1:])
+        return _Told(_Place.TRYING, line, shown, told, said.steps)
     return _Told(_BY_ACTION[line.action], line, shown, told_of_success(visible, facts))
 
 
@@ -218,7 +221,8 @@ def _of_other(other: Standing, facts: ReportFacts) -> _Told:
 
 
 def _sentences(said: Entry) -> tuple[str, ...]:
-    return (said.cause,) if said.cause else ()
+    grounds = f"({said.grounds})" if said.grounds else ""
+    return tuple(sentence for sentence in (said.cause, said.question, grounds) if sentence)
 
 
 def _grouped(told: Sequence[_Told], facts: ReportFacts) -> tuple[list[Group], tuple[Evidence, ...]]:

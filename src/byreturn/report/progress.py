@@ -18,8 +18,7 @@ from byreturn.report.facts import Progress, ReportFacts, ReportLine, Standing
 from byreturn.report.moments import about, when
 from byreturn.report.reasons import Reason
 from byreturn.report.safe import readable
-from byreturn.report.stand_in import Entry
-from byreturn.report.wording import NAME_LIMIT
+from byreturn.report.wording import NAME_LIMIT, Entry, entry
 
 _UNREACHABLE: Final = frozenset({Reason.HOST_DOWN, Reason.HOST_SILENT, Reason.LOOKUP_FAILED})
 
@@ -51,10 +50,8 @@ def told_of_waiting(line: ReportLine, said: Entry, facts: ReportFacts) -> Iterat
 
 def told_of_success(line: ReportLine, facts: ReportFacts) -> tuple[str, ...]:
     """Say of a recipient that the report is about how far its message has come."""
-    if line.action is Action.DELIVERED:
-        return (facts.language.say("The message is in the mailbox."),)
-    if line.action is Action.EXPANDED:
-        return (facts.language.say("The message was passed on to the addresses that this one stands for."),)
+    if line.action is not Action.RELAYED:
+        return (entry(line, facts).cause,)
     # RFC 3461 section 5.2.2: the trail ends here, and only this much is known.
     return (_accepted(line.recipient.domain, line.found_at, facts, is_there=not line.is_alias),)
 
