@@ -2,7 +2,7 @@
 
 from byreturn.mail import Action
 from byreturn.report.audience import Audience
-from byreturn.report.compose import RETURN_OCTETS, ComposedReport, compose
+from byreturn.report.compose import ComposedReport, compose, compose_cleared
 from byreturn.report.facts import (
     OTHERS_LISTED,
     Kin,
@@ -12,11 +12,15 @@ from byreturn.report.facts import (
     Standing,
     Suggestion,
 )
+from byreturn.report.judging import judge
+from byreturn.report.overrides import NO_OVERRIDES, Override, Overrides
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
 from byreturn.report.reasons import Judgement, Mender, Reason
+from byreturn.report.returned import RETURN_OCTETS
 from byreturn.report.suggesting import Suggestions, suggest
 
 __all__ = [
+    "NO_OVERRIDES",
     "OTHERS_LISTED",
     "RETURN_OCTETS",
     "Action",
@@ -25,6 +29,8 @@ __all__ = [
     "Judgement",
     "Kin",
     "Mender",
+    "Override",
+    "Overrides",
     "ParsedLine",
     "ParsedReport",
     "Progress",
@@ -36,6 +42,8 @@ __all__ = [
     "Suggestions",
     "Typed",
     "compose",
+    "compose_cleared",
+    "judge",
     "parse_report",
     "suggest",
 ]

@@ -32,7 +32,9 @@ _KNOWN_LISTS: Final = re.compile(
     r"manitu\.net|cloudmark\.com|/rbl|mailspike|uceprotect|senderscore|senderbase|ipcheck\.proofpoint"
 )
 # The lists of names and links, not of hosts: what is in the message has displeased.
-_LISTS_OF_LINKS: Final = re.compile(r"\b(?:uribl|surbl)\b|dbl\.spamhaus|(?:url|link|uri)s? .{0,60}(?:list|block)")
+_LISTS_OF_LINKS: Final = re.compile(
+    r"\b(?:uribl|surbl)\b|dbl\.spamhaus|(?:url|link|uri)s? .{0,60}(?:list|block)"
+)
 
 
 def plain(text: str) -> str:
@@ -56,7 +58,9 @@ def clear_reason(text: str) -> Reason | None:
 def hinted_reason(text: str) -> Judgement | None:
     """Return what a plain text suggests, if it does."""
     words = _LINK.sub(" ", text)
-    return next((Judgement(reason, is_guess=True) for reason, phrases in _HINTS if phrases.search(words)), None)
+    return next(
+        (Judgement(reason, is_guess=True) for reason, phrases in _HINTS if phrases.search(words)), None
+    )
 
 
 def _phrases(*phrases: str) -> re.Pattern[str]:
@@ -133,7 +137,11 @@ _EARLY: Final = (
     ),
     (
         Reason.TOO_MANY_RECIPIENTS,
-        _phrases(r"too many (?:recipients|rcpt)", r"(?:recipients?|rcpts?) (?:count|limit|exceed)", r"number of recipients"),
+        _phrases(
+            r"too many (?:recipients|rcpt)",
+            r"(?:recipients?|rcpts?) (?:count|limit|exceed)",
+            r"number of recipients",
+        ),
     ),
     (
         Reason.MAILBOX_FULL,
@@ -268,7 +276,11 @@ _CLEAR: Final = (
     ),
     (
         Reason.NO_MAIL_THERE,
-        _phrases(r"null ?-?mx", r"(?:host|domain|server|system) (?:does|do) not accept (?:any )?(?:e-?)?mail", r"never accepts mail"),
+        _phrases(
+            r"null ?-?mx",
+            r"(?:host|domain|server|system) (?:does|do) not accept (?:any )?(?:e-?)?mail",
+            r"never accepts mail",
+        ),
     ),
     (
         Reason.CONTENT,
@@ -309,8 +321,19 @@ _HINTS: Final = (
             r"unrouteable|unroutable|unknown (?:recipient|destination)|not known here|verif\w+ (?:fail|problem)",
         ),
     ),
-    (Reason.RELAYING, _phrases(r"\brelay", r"authentication (?:is )?required|must (?:be )?authenticat|not authenticated|must log ?in")),
+    (
+        Reason.RELAYING,
+        _phrases(
+            r"\brelay",
+            r"authentication (?:is )?required|must (?:be )?authenticat|not authenticated|must log ?in",
+        ),
+    ),
     (Reason.REPUTATION, _phrases(r"\bblocked\b|\bbanned\b", r"not accepting connections|no smtp service")),
-    (Reason.POLICY, _phrases(r"access (?:is )?denied|not (?:allowed|permitted|authori[sz]ed)|restrict|unauthori[sz]ed|denied by")),
+    (
+        Reason.POLICY,
+        _phrases(
+            r"access (?:is )?denied|not (?:allowed|permitted|authori[sz]ed)|restrict|unauthori[sz]ed|denied by"
+        ),
+    ),
     (Reason.TRY_LATER, _phrases(r"try (?:again|later)|temporar|later")),
 )

@@ -19,8 +19,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from byreturn.report.reasons import Reason
 from byreturn.report.audience import Audience
+from byreturn.report.reasons import Reason
 
 PLACES: Final = ("address", "domain", "host", "postmaster", "contact", "subject", "number")
 CAUSE_LIMIT: Final = 300

@@ -255,7 +255,7 @@ def _mender(line: ReportLine, reason: Reason, *, asks: bool) -> Mender:
     return mender if line.action is Action.FAILED or mender is Mender.POSTMASTER else Mender.NOBODY
 
 
-def _steps(  # noqa: PLR0913 - what an entry is made of
+def _steps(
     line: ReportLine,
     facts: ReportFacts,
     reason: Reason,
