@@ -28,33 +28,27 @@ from typing import Any, Final
 import uvloop
 from msgspec import Struct
 
-from byreturn.config import Config, ListenerConfig
-from byreturn.mail import SECOND, Destination, Duration, normal_domain
-from byreturn.policy import BrakeRules, RouteTable, TermsTable
+from byreturn.config import Config, report_words
+from byreturn.mail import SECOND, Duration
 from byreturn.ports import Endpoint, Stream, World
-from byreturn.protocol import SessionLimits
 from byreturn.service import (
-    DelayRule,
-    DispatchSettings,
-    Door,
     House,
-    HouseSettings,
     ListenerSettings,
-    ReceptionSettings,
-    RelaySettings,
-    ReportSettings,
-    RouteSettings,
-    Timeouts,
-    claim_quota,
 )
-from byreturn.spool import Keeping, SpoolSettings, SqliteSpool
-from byreturn.store import AT_ONCE, LocalDirectory, LocalDomain, MaildirStore
+from byreturn.settings import (
+    house_settings,
+    listener_settings,
+    local_domains,
+    resolver_settings,
+    spool_settings,
+)
+from byreturn.spool import SqliteSpool
+from byreturn.store import AT_ONCE, LocalDirectory, MaildirStore
 from byreturn.telemetry import Journal
 from byreturn.transport import (
     DnsResolver,
     OperatorDoor,
     OwnEndpoints,
-    ResolverSettings,
     SocketDialer,
     SocketStream,
     SystemClock,
@@ -137,17 +131,22 @@ class _Server:
             config.data,
             self._spool_worker,
             self._clock,
-            settings=_spool_settings(config),
+            settings=spool_settings(config),
             on_broken=self._on_broken,
         )
-        self._resolver = DnsResolver(loop, self._clock, _resolver_settings(config))
+        self._resolver = DnsResolver(loop, self._clock, resolver_settings(config))
         self._servers: list[asyncio.Server] = []
-        self.house = House(_house_settings(config), self._world(), self._spool.opened)
+        words = report_words(config)
+        for complaint in words.complaints:
+            self._journal.fault("words", str(complaint))
+        self.house = House(
+            house_settings(config, words, self._resolver.names), self._world(), self._spool.opened
+        )
         self._door = OperatorDoor(loop, config.data, self._journal, self.house.operator)
 
     def _world(self) -> World:
         config = self._config
-        directory = _directory(config)
+        directory = LocalDirectory(local_domains(config))
         root = config.data / MAIL_FOLDER
         _make_folder(root)
         own = OwnEndpoints(self._bound.values())
@@ -184,7 +183,7 @@ class _Server:
         self.house.start()
         await self._door.open()
         for listener in self._config.listeners:
-            settings = _listener_settings(self._config, listener)
+            settings = listener_settings(self._config, listener)
             for endpoint in listener.bind:
                 await self._open(endpoint, settings)
 
@@ -268,115 +267,6 @@ def _bind(endpoint: Endpoint):  # type: ignore[no-untyped-def]  # noqa: ANN202
             f"cannot listen on {endpoint}: {error.strerror}. Nothing was started. Stop the program that has "
             "the port, choose another one under [[listener]] bind, or run as a user that may use it."
         ) from None
-
-
-# --- From configuration to settings -------------------------------------------------------------------
-
-
-def _spool_settings(config: Config) -> SpoolSettings:
-    history = config.history
-    return SpoolSettings(
-        gather=config.report.gather,
-        keeping=Keeping(history.keep, history.keep_failed_content, history.keep_failed_octets),
-        quota=claim_quota(config.delivery.destination_quota),
-        reserve_octets=config.limits.reserve_octets,
-    )
-
-
-def _resolver_settings(config: Config) -> ResolverSettings:
-    dns = config.dns
-    return ResolverSettings(
-        servers=dns.servers,
-        answer_limit=dns.timeout,
-        rounds=dns.tries,
-        lookups_limit=dns.concurrency,
-        cache_limit=dns.cache_entries,
-    )
-
-
-def _directory(config: Config) -> LocalDirectory:
-    return LocalDirectory(local_domains(config))
-
-
-def local_domains(config: Config) -> tuple[LocalDomain, ...]:
-    """The local domains as the store knows them; a pure relay has its own name, for its postmaster."""
-    if not config.domains:
-        return (LocalDomain(normal_domain(config.hostname), frozenset(), {}),)
-    return tuple(
-        LocalDomain(
-            normal_domain(domain.name),
-            None if domain.mailboxes == "*" else frozenset(domain.mailboxes),
-            {alias.name: tuple(str(target) for target in alias.targets) for alias in domain.aliases},
-            domain.subaddress_delimiter,
-        )
-        for domain in config.domains
-    )
-
-
-def _listener_settings(config: Config, listener: ListenerConfig) -> ListenerSettings:
-    limits = config.limits
-    return ListenerSettings(
-        door=Door(listener.name, listener.max_connections, listener.max_connections_per_client),
-        limits=SessionLimits(
-            command_octets=limits.command_octets,
-            content_octets=limits.message_octets,
-            content_line_octets=limits.content_line_octets,
-            recipients=limits.recipients,
-            errors=limits.errors,
-            commands_without_effect=limits.commands_without_effect,
-        ),
-        normalize_from=listener.normalize_from if listener.trusted_line_ends == "normalize" else (),
-        read=limits.read,
-        session=limits.session,
-    )
-
-
-def _house_settings(config: Config) -> HouseSettings:
-    delivery, limits = config.delivery, config.limits
-    times = delivery.timeouts
-    return HouseSettings(
-        reception=ReceptionSettings(
-            hostname=config.hostname,
-            relay_allow=config.relay.allow,
-            refuse_unknown_recipients=config.relay.refuse_unknown_recipients_in_session,
-            recipients=limits.recipients,
-            hops=limits.hops,
-        ),
-        routes=RouteSettings(config.hostname, delivery.port, delivery.allow_private),
-        relay=RelaySettings(
-            hello=delivery.hello,
-            timeouts=Timeouts(
-                connect=times.connect,
-                greeting=times.greeting,
-                hello=times.hello,
-                tls=times.tls,
-                mail=times.mail,
-                rcpt=times.rcpt,
-                data=times.data,
-                content=times.content,
-                end_of_content=times.end_of_content,
-                transaction=times.transaction,
-            ),
-            connections=delivery.connections,
-            connections_per_address=delivery.connections_per_address,
-            idle=delivery.idle,
-        ),
-        report=ReportSettings(config.hostname, config.report.postmaster, config.report.return_octets),
-        dispatch=DispatchSettings(
-            delivery.active_recipients, delivery.destination_quota, limits.content_in_memory
-        ),
-        delay=DelayRule(*config.report.delay_notice_after[:1] or (0,)),
-        schedule=config.retry,
-        terms=TermsTable(config.terms, config.destinations),
-        brake=BrakeRules(
-            keep=config.history.keep,
-            keep_trying=config.brake.keep_trying,
-            denied_destinations=config.brake.denied_destinations,
-            known_names=tuple(Destination(name) for name in config.brake.known_names),
-        ),
-        table=RouteTable(config.routes),
-        node=config.node,
-    )
 
 
 def _raise_file_limit() -> None:

@@ -37,7 +37,7 @@ def check_file(path: Path) -> Config | list[ConfigError]:
     if isinstance(config, list):
         return config
     # A fifth of a second to import, which commands that only look need not pay.
-    from byreturn.app import local_domains  # noqa: PLC0415
+    from byreturn.settings import local_domains  # noqa: PLC0415
 
     wrong = check_domains(local_domains(config))
     errors = sorted((_error(config, message) for message in wrong), key=lambda error: error.line or 0)

@@ -2,6 +2,7 @@
 
 from byreturn.config.errors import ConfigError
 from byreturn.config.load import load, load_text
+from byreturn.config.manners import SENDERS_CLOCK
 from byreturn.config.model import (
     Alias,
     BrakeConfig,
@@ -19,8 +20,10 @@ from byreturn.config.model import (
     TimeoutsConfig,
 )
 from byreturn.config.render import default_configuration, effective_text, reference_page
+from byreturn.config.speech import ReportWords, built_in_words, report_words
 
 __all__ = [
+    "SENDERS_CLOCK",
     "Alias",
     "BrakeConfig",
     "Config",
@@ -34,11 +37,14 @@ __all__ = [
     "LogConfig",
     "RelayConfig",
     "ReportConfig",
+    "ReportWords",
     "SenderConfig",
     "TimeoutsConfig",
+    "built_in_words",
     "default_configuration",
     "effective_text",
     "load",
     "load_text",
     "reference_page",
+    "report_words",
 ]

@@ -2,15 +2,19 @@
 
 from byreturn.service.admission import DispatchSettings, claim_quota
 from byreturn.service.connection import Timeouts
+from byreturn.service.copies import CLASSES, EXPIRED, Copies
+from byreturn.service.drafting import ReportSettings
 from byreturn.service.house import House, HouseSettings
 from byreturn.service.inbound import ListenerSettings
 from byreturn.service.reception import Door, ReceptionSettings
 from byreturn.service.relay import RelaySettings
-from byreturn.service.reporting import ReportSettings
 from byreturn.service.routes import RouteSettings
 from byreturn.service.settlement import DelayRule
 
 __all__ = [
+    "CLASSES",
+    "EXPIRED",
+    "Copies",
     "DelayRule",
     "DispatchSettings",
     "Door",

@@ -133,6 +133,11 @@ class DnsResolver:
         # That there are too many is told from inside of `find`.
         self._loop.call_soon(self._polls.find, normal_domain(name), tell)
 
+    @property
+    def names(self) -> str:
+        """The name servers that are asked, as people read them."""
+        return ", ".join(str(server) for server in self._servers)
+
     async def close(self) -> None:
         """Answer what is unanswered with LookupFailed, and end every task; idempotent."""
         await self._lookups.close()
