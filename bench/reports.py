@@ -100,7 +100,11 @@ def _one(name: str, options: argparse.Namespace, folder: Path) -> Iterator[Figur
     with ExitStack() as stack:
         stack.enter_context(net)
         ours = ByReturn(folder, ground=net.ground, extra=_LOG)
-        system = stack.enter_context(ours if name == "byreturn" else Postfix(folder, ground=net.ground))
+        system: System = (
+            stack.enter_context(ours)
+            if name == "byreturn"
+            else stack.enter_context(Postfix(folder, ground=net.ground))
+        )
         send(net, system, letters_again(idle[:1]), options.patience)
         for case, letters in (("idle", idle), (f"{options.rate:g}/s", load)):
             seconds = send(net, system, letters, options.patience)

@@ -87,7 +87,7 @@ class Town:
             routes=RouteSettings(_HOSTNAME, PORT, nets),
             relay=relay or RelaySettings(_HOSTNAME),
             terms=TermsTable(terms or Terms(), rules),
-            report=ReportSettings(_HOSTNAME, Mailbox("postmaster", "here.example")),
+            report=ReportSettings(hostname=_HOSTNAME, postmaster=Mailbox("postmaster", "here.example")),
             dispatch=dispatch or DispatchSettings(),
             brake=brake or BrakeRules(),
             table=table or RouteTable(()),

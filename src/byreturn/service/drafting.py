@@ -163,7 +163,7 @@ class Drafter:
             original_id=about.message_id,
             subject=about.subject,
             thread=owed.thread,
-            others=others[:OTHERS_LISTED],
+            others=tuple(others[:OTHERS_LISTED]),
             more=tuple(Counter(other.progress for other in others[OTHERS_LISTED:]).items()),
         )
 
