@@ -28,8 +28,8 @@ from typing import Any, Final
 import uvloop
 from msgspec import Struct
 
-from byreturn.config import Config, ListenerConfig
-from byreturn.mail import SECOND, Destination, Duration, normal_domain
+from byreturn.config import COPY_CLASSES, Config, ListenerConfig, load_languages
+from byreturn.mail import ENGLISH, SECOND, Destination, Duration, Language, normal_domain
 from byreturn.policy import BrakeRules, RouteTable, TermsTable
 from byreturn.ports import Endpoint, Stream, World
 from byreturn.protocol import SessionLimits
@@ -49,7 +49,7 @@ from byreturn.service import (
 )
 from byreturn.spool import Keeping, SpoolSettings, SqliteSpool
 from byreturn.store import AT_ONCE, LocalDirectory, LocalDomain, MaildirStore
-from byreturn.telemetry import Journal
+from byreturn.telemetry import Journal, Meter
 from byreturn.transport import (
     DnsResolver,
     OperatorDoor,
@@ -131,6 +131,7 @@ class _Server:
             endpoint: Endpoint(*bound.getsockname()[:2]) for endpoint, bound in self._sockets.items()
         }
         self._journal = Journal(self._clock, config.log.format)
+        self._languages, self._remarks = load_languages(config.report.catalogues)
         self._spool_worker = ThreadWorker(loop, _SPOOL_THREADS, "spool")
         self._store_worker = ThreadWorker(loop, AT_ONCE, "store")
         self._spool = SqliteSpool(
@@ -163,6 +164,7 @@ class _Server:
                 root, self._store_worker, self._clock, directory.has_mailbox, config.hostname
             ),
             journal=self._journal,
+            meter=Meter(COPY_CLASSES),
             is_own=own.__contains__,
         )
 
@@ -181,10 +183,14 @@ class _Server:
         self._journal.note(
             "started", epoch=opened.epoch, interrupted=opened.interrupted, parked=opened.parked
         )
+        for remark in self._remarks:
+            self._journal.fault("translation", str(remark))
         self.house.start()
         await self._door.open()
         for listener in self._config.listeners:
-            settings = _listener_settings(self._config, listener)
+            settings = _listener_settings(
+                self._config, listener, self._languages.get(listener.language, ENGLISH)
+            )
             for endpoint in listener.bind:
                 await self._open(endpoint, settings)
 
@@ -313,7 +319,7 @@ def local_domains(config: Config) -> tuple[LocalDomain, ...]:
     )
 
 
-def _listener_settings(config: Config, listener: ListenerConfig) -> ListenerSettings:
+def _listener_settings(config: Config, listener: ListenerConfig, language: Language) -> ListenerSettings:
     limits = config.limits
     return ListenerSettings(
         door=Door(listener.name, listener.max_connections, listener.max_connections_per_client),
@@ -328,6 +334,7 @@ def _listener_settings(config: Config, listener: ListenerConfig) -> ListenerSett
         normalize_from=listener.normalize_from if listener.trusted_line_ends == "normalize" else (),
         read=limits.read,
         session=limits.session,
+        say=None if language is ENGLISH else language.lookup,
     )
 
 

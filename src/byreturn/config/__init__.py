@@ -1,6 +1,9 @@
 """The configuration: a file in, one immutable tree out, or every error in it at once."""
 
+from byreturn.config.choosing import manners_of
 from byreturn.config.errors import ConfigError
+from byreturn.config.keys import COPY_CLASSES
+from byreturn.config.languages import language_tags, load_languages
 from byreturn.config.load import load, load_text
 from byreturn.config.model import (
     Alias,
@@ -21,6 +24,7 @@ from byreturn.config.model import (
 from byreturn.config.render import default_configuration, effective_text, reference_page
 
 __all__ = [
+    "COPY_CLASSES",
     "Alias",
     "BrakeConfig",
     "Config",
@@ -38,7 +42,10 @@ __all__ = [
     "TimeoutsConfig",
     "default_configuration",
     "effective_text",
+    "language_tags",
     "load",
+    "load_languages",
     "load_text",
+    "manners_of",
     "reference_page",
 ]

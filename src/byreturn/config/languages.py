@@ -101,16 +101,17 @@ def _read_file(path: Path) -> _Read:
     try:
         with path.open("rb") as file:
             data = file.read(FILE_OCTETS_LIMIT + 1)
-        if len(data) > FILE_OCTETS_LIMIT:
-            return _refused(path, None, f"larger than {FILE_OCTETS_LIMIT >> 20} MiB")
+    except OSError as error:
+        return _refused(path, None, f"cannot be read: {error.strerror}", "Check the path and the disk.")
+    if len(data) > FILE_OCTETS_LIMIT:
+        return _refused(path, None, f"larger than {FILE_OCTETS_LIMIT >> 20} MiB")
+    try:
         catalogue = read_po(StringIO(data.decode("utf-8-sig")), abort_invalid=True)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _refused(path, line, "not UTF-8", "Save the file as UTF-8.")
     except PoFileError as error:
         return _refused(path, error.lineno + 1, f"not a PO file: {error.args[0]}")
-    except OSError as error:
-        return _refused(path, None, f"cannot be read: {error.strerror}", "Check the path and the disk.")
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         # What the reader makes of a damaged file is not its promise.
         return _refused(path, None, f"not a PO file: {error}")
@@ -146,11 +147,11 @@ def _wrong_in(path: Path, catalogue: Catalog) -> Iterator[ConfigError]:
             what, remedy = wrong
             key = shown(_forms(message.id)[0])
             yield ConfigError(str(path), (message.lineno or 0) + 1, key, "", what, _IN_ENGLISH, remedy)
-            message.string = tuple("" for _ in message.string) if message.pluralizable else ""
+            message.string = ("",) * len(_forms(message.string)) if message.pluralizable else ""
 
 
-def _forms(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _forms(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
 
 
 def _wrong_with(message: Message) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from byreturn.policy.brake import (
     is_tried_on,
     lie_of,
 )
+from byreturn.policy.choosing import Manners, Wishes
 from byreturn.policy.classify import Fate, fate_of, fate_of_recipient
 from byreturn.policy.guard import IpNetwork, address_in, is_dialable
 from byreturn.policy.lifecycle import (
@@ -95,6 +96,7 @@ __all__ = [
     "Interrupted",
     "IpNetwork",
     "LoopsBack",
+    "Manners",
     "MxPlan",
     "NextHop",
     "NullMx",
@@ -125,6 +127,7 @@ __all__ = [
     "WasReleased",
     "WasReturned",
     "Window",
+    "Wishes",
     "address_in",
     "advance",
     "advice_of",
