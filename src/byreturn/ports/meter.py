@@ -23,7 +23,7 @@ class Meter(Protocol):
         ...
 
     def report_undeliverable(self, reason: str) -> None:
-        """A report, or other mail without a reverse path, failed: nobody can be told. `reason` is of a list."""
+        """A report, or other mail without a reverse path, failed: nobody can be told. `reason`: a class."""
         ...
 
     def postmaster_copied(self, klass: str) -> None:
