@@ -28,7 +28,7 @@ from typing import Any, Final
 import uvloop
 from msgspec import Struct
 
-from byreturn.config import Config, report_words
+from byreturn.config import COPY_CLASSES, Config, report_words
 from byreturn.mail import SECOND, Duration
 from byreturn.ports import Endpoint, Stream, World
 from byreturn.service import (
@@ -44,7 +44,7 @@ from byreturn.settings import (
 )
 from byreturn.spool import SqliteSpool
 from byreturn.store import AT_ONCE, LocalDirectory, MaildirStore
-from byreturn.telemetry import Journal
+from byreturn.telemetry import Journal, Meter
 from byreturn.transport import (
     DnsResolver,
     OperatorDoor,
@@ -125,6 +125,7 @@ class _Server:
             endpoint: Endpoint(*bound.getsockname()[:2]) for endpoint, bound in self._sockets.items()
         }
         self._journal = Journal(self._clock, config.log.format)
+        self._words = report_words(config)
         self._spool_worker = ThreadWorker(loop, _SPOOL_THREADS, "spool")
         self._store_worker = ThreadWorker(loop, AT_ONCE, "store")
         self._spool = SqliteSpool(
@@ -136,11 +137,10 @@ class _Server:
         )
         self._resolver = DnsResolver(loop, self._clock, resolver_settings(config))
         self._servers: list[asyncio.Server] = []
-        words = report_words(config)
-        for complaint in words.complaints:
+        for complaint in self._words.complaints:
             self._journal.fault("words", str(complaint))
         self.house = House(
-            house_settings(config, words, self._resolver.names), self._world(), self._spool.opened
+            house_settings(config, self._words, self._resolver.names), self._world(), self._spool.opened
         )
         self._door = OperatorDoor(loop, config.data, self._journal, self.house.operator)
 
@@ -162,6 +162,7 @@ class _Server:
                 root, self._store_worker, self._clock, directory.has_mailbox, config.hostname
             ),
             journal=self._journal,
+            meter=Meter(COPY_CLASSES),
             is_own=own.__contains__,
         )
 
@@ -180,10 +181,12 @@ class _Server:
         self._journal.note(
             "started", epoch=opened.epoch, interrupted=opened.interrupted, parked=opened.parked
         )
+        for remark in self._remarks:
+            self._journal.fault("translation", str(remark))
         self.house.start()
         await self._door.open()
         for listener in self._config.listeners:
-            settings = listener_settings(self._config, listener)
+            settings = listener_settings(self._config, listener, self._words)
             for endpoint in listener.bind:
                 await self._open(endpoint, settings)
 

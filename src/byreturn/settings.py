@@ -6,11 +6,10 @@ they meet, and nowhere else. Nothing is decided and nothing is checked: that was
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
 
-from byreturn.config import SENDERS_CLOCK, Config, ListenerConfig, ReportWords
-from byreturn.mail import Destination, normal_domain
-from byreturn.policy import BrakeRules, Manners, RouteTable, TermsTable, Wishes
+from byreturn.config import Config, ListenerConfig, ReportWords, manners_of
+from byreturn.mail import ENGLISH, Destination, normal_domain
+from byreturn.policy import BrakeRules, RouteTable, TermsTable
 from byreturn.protocol import SessionLimits
 from byreturn.service import (
     EXPIRED,
@@ -69,7 +68,9 @@ def local_domains(config: Config) -> tuple[LocalDomain, ...]:
     )
 
 
-def listener_settings(config: Config, listener: ListenerConfig) -> ListenerSettings:
+def listener_settings(config: Config, listener: ListenerConfig, words: ReportWords) -> ListenerSettings:
+    """What a listener wants; English is said without looking anything up."""
+    language = words.languages.get(listener.language, ENGLISH)
     limits = config.limits
     return ListenerSettings(
         door=Door(listener.name, listener.max_connections, listener.max_connections_per_client),
@@ -84,6 +85,7 @@ def listener_settings(config: Config, listener: ListenerConfig) -> ListenerSetti
         normalize_from=listener.normalize_from if listener.trusted_line_ends == "normalize" else (),
         read=limits.read,
         session=limits.session,
+        say=None if language is ENGLISH else language.lookup,
     )
 
 
@@ -144,16 +146,7 @@ def _report_settings(config: Config, words: ReportWords, resolver: str) -> Repor
         postmaster=report.postmaster,
         return_octets=report.return_octets,
         contact=report.contact,
-        manners=Manners(
-            words.languages,
-            language=report.language,
-            zone=_zone(report.time_zone),
-            wishes={
-                sender.match: Wishes(sender.language or "", _zone(sender.time_zone))
-                for sender in config.senders
-            },
-            domains={domain.name: domain.language for domain in config.domains},
-        ),
+        manners=manners_of(config, words.languages),
         overrides=words.overrides,
         is_html=report.html,
         inside=config.relay.allow,
@@ -162,8 +155,3 @@ def _report_settings(config: Config, words: ReportWords, resolver: str) -> Repor
         is_suggesting=report.suggestions,
         objective=report.objective,
     )
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    """Find a time zone; None: the sender's own."""
-    return None if name == SENDERS_CLOCK else ZoneInfo(name)

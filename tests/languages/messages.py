@@ -84,7 +84,7 @@ def merged_text(path: Path) -> str:
 
 def _without_dates(text: str) -> str:
     head, _, rest = text.partition("\n\n")
-    kept = re.compile(r'^(#|msgid|msgstr|"(Language|MIME|Content|Plural))')
+    kept = re.compile(r'^(#|msgid|msgstr|"(Language:|MIME|Content|Plural))')
     return "\n".join(line for line in head.splitlines() if kept.match(line)) + "\n\n" + rest
 
 

@@ -16,10 +16,12 @@ from tests.sim.names import SimResolver, Zones
 from tests.sim.network import SimDialer, SimNetwork, SimStream
 from tests.sim.recording import Record, RecordingSpool
 
+from byreturn.config import COPY_CLASSES
 from byreturn.mail import Duration, Instant
 from byreturn.ports import Clock, Endpoint, Opened, Timer, World
 from byreturn.service import House, HouseSettings, ListenerSettings
 from byreturn.store import LocalDirectory
+from byreturn.telemetry import Meter
 
 
 class Surroundings(Protocol):
@@ -86,6 +88,7 @@ class Process:
         self.spool: Any = inner
         self.recording = RecordingSpool(inner, simulation.records, self.clock, simulation.failpoint)
         self.journal = SimJournal(simulation.clock, simulation.story)
+        self.meter = Meter(COPY_CLASSES)
         world = World(
             clock=self.clock,
             entropy=SimEntropy(simulation.random),
@@ -96,6 +99,7 @@ class Process:
             directory=simulation.directory,
             mailboxes=simulation.mailboxes.of(self.clock),
             journal=self.journal,
+            meter=self.meter,
             is_own=lambda endpoint: endpoint == simulation.endpoint,
         )
         self._listener = ListenerSettings()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from byreturn.cli.limits import line_of, suggestion
@@ -160,14 +160,16 @@ def _destination_shape(view: DestinationView, config: Config, way: Way | None) -
     )
 
 
-def check_shape(file: str, checked: Config | list[ConfigError]) -> CheckShape:
+def check_shape(
+    file: str,
+    checked: Config | list[ConfigError],
+    languages: Iterable[str] = (),
+    remarks: Iterable[ConfigError] = (),
+) -> CheckShape:
     """Answer `check`."""
     if isinstance(checked, list):
-        errors = [
-            ErrorShape(one.file, one.line, one.key, one.found, one.what, one.meaning, one.remedy)
-            for one in checked
-        ]
-        return CheckShape(file, ok=False, errors=errors, effective=[])
+        errors = list(map(_error_shape, checked))
+        return CheckShape(file, ok=False, errors=errors, effective=[], languages=[], remarks=[])
     effective = [
         SectionShape(
             block.section.path,
@@ -183,7 +185,18 @@ def check_shape(file: str, checked: Config | list[ConfigError]) -> CheckShape:
         )
         for block in checked.blocks
     ]
-    return CheckShape(file, ok=True, errors=[], effective=effective)
+    return CheckShape(
+        file,
+        ok=True,
+        errors=[],
+        effective=effective,
+        languages=sorted(languages),
+        remarks=list(map(_error_shape, remarks)),
+    )
+
+
+def _error_shape(error: ConfigError) -> ErrorShape:
+    return ErrorShape(error.file, error.line, error.key, error.found, error.what, error.meaning, error.remedy)
 
 
 def _name(text: str) -> str:

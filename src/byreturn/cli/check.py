@@ -22,7 +22,8 @@ from byreturn.cli.session import (
     json_option,
     pass_session,
 )
-from byreturn.config import Config, ConfigError, effective_text, load
+from byreturn.cli.words import clean
+from byreturn.config import Config, ConfigError, effective_text, load, load_languages
 from byreturn.store import check_domains
 
 _IN_DOMAIN: Final = re.compile(r"(?:@| in )(\S+?)(?=[ ,;:.]? )")
@@ -74,11 +75,21 @@ def check_command(session: Session, as_json: bool) -> int:
     """Check the configuration, and show what is in effect.
 
     Tells every error at once, with its line and what to do. Where there is none, writes the whole
-    configuration as it is in effect, with the line or the default that each value comes from.
+    configuration as it is in effect, with the line or the default that each value comes from, and what is
+    wrong in translations, which stops nothing.
     """
     checked = check_file(session.config_path)
-    if as_json:
+    if isinstance(checked, list):
+        if not as_json:
+            accepted(checked)
         session.terminal.json(check_shape(str(session.config_path), checked))
-        return REFUSED if isinstance(checked, list) else DONE
-    session.terminal.say(effective_text(accepted(checked)).rstrip())
+        return REFUSED
+    languages, remarks = load_languages(checked.report.catalogues)
+    if as_json:
+        session.terminal.json(check_shape(str(session.config_path), checked, languages, remarks))
+        return DONE
+    session.terminal.say(effective_text(checked).rstrip())
+    session.terminal.say(f"\n# Languages there are: {', '.join(sorted(languages))}.")
+    for remark in remarks:
+        session.terminal.say(f"# {clean(str(remark))}")
     return DONE

@@ -18,6 +18,7 @@ from byreturn.service.operator import (
     NothingToDo,
     NotNow,
     NotUnderstood,
+    Numbers,
     Request,
     RouteSeen,
     ServerStatus,
@@ -30,7 +31,7 @@ from byreturn.transport.door import DOOR_NAME, LINE_LIMIT, VISIT_SECONDS, addres
 _PATIENCE_SECONDS: Final = VISIT_SECONDS + 2
 _ANSWER_LIMIT: Final = 16 * LINE_LIMIT
 
-Answered: TypeAlias = ServerStatus | RouteSeen | Acted | NothingToDo
+Answered: TypeAlias = ServerStatus | Numbers | RouteSeen | Acted | NothingToDo
 
 
 def ask(folder: Path, request: Request) -> Answered | None:

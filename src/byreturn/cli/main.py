@@ -19,6 +19,7 @@ from byreturn.cli.destinations import destinations_command
 from byreturn.cli.follow import send_test_command
 from byreturn.cli.init import init_command
 from byreturn.cli.look import queue_command, show_command, trace_command
+from byreturn.cli.metrics import metrics_command
 from byreturn.cli.operate import brake_command, retry_command
 from byreturn.cli.preview import preview_command
 from byreturn.cli.serve import serve_command
@@ -57,6 +58,7 @@ for _command in (
     retry_command,
     brake_command,
     preview_command,
+    metrics_command,
 ):
     byreturn.add_command(_command)
 

@@ -188,12 +188,14 @@ class ErrorShape(Struct):
 
 
 class CheckShape(Struct):
-    """The answer of `check`."""
+    """The answer of `check`. `remarks`: what is wrong in translations, which stops nothing."""
 
     file: str
     ok: bool
     errors: list[ErrorShape]
     effective: list[SectionShape]
+    languages: list[str]
+    remarks: list[ErrorShape]
 
 
 class ServerShape(Struct):

@@ -1,8 +1,10 @@
 """The configuration: a file in, one immutable tree out, or every error in it at once."""
 
+from byreturn.config.choosing import manners_of
 from byreturn.config.errors import ConfigError
+from byreturn.config.keys import COPY_CLASSES
+from byreturn.config.languages import language_tags, load_languages
 from byreturn.config.load import load, load_text
-from byreturn.config.manners import SENDERS_CLOCK
 from byreturn.config.model import (
     Alias,
     BrakeConfig,
@@ -23,7 +25,7 @@ from byreturn.config.render import default_configuration, effective_text, refere
 from byreturn.config.speech import ReportWords, built_in_words, report_words
 
 __all__ = [
-    "SENDERS_CLOCK",
+    "COPY_CLASSES",
     "Alias",
     "BrakeConfig",
     "Config",
@@ -43,8 +45,11 @@ __all__ = [
     "built_in_words",
     "default_configuration",
     "effective_text",
+    "language_tags",
     "load",
+    "load_languages",
     "load_text",
+    "manners_of",
     "reference_page",
     "report_words",
 ]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from byreturn.config.check import Block, blocks_of
-from byreturn.config.errors import Complaints, Wrong
+from byreturn.config.errors import Complaints, Wrong, quoted
+from byreturn.config.languages import language_tags
 
 # A system's own collection has some 150 certificates in 250 KiB.
 _PEM_OCTETS_LIMIT: Final = 16 << 20
@@ -20,6 +21,10 @@ _PEM_OCTETS_LIMIT: Final = 16 << 20
 
 def check_files(blocks: Sequence[Block], complaints: Complaints) -> None:
     """Look at each file that is named; the blocks are derived, so that paths are whole."""
+    for block in blocks_of(blocks, "report"):
+        for name in ("catalogues", "templates"):
+            _check_folder(block, name, complaints)
+    _check_languages(blocks, complaints)
     for block in blocks_of(blocks, "delivery"):
         setting = block.find("tls_roots")
         if setting is None or setting.value is None:
@@ -28,6 +33,40 @@ def check_files(blocks: Sequence[Block], complaints: Complaints) -> None:
         if wrong is not None:
             what, remedy = wrong
             complaints.about(block.at, Wrong(what, remedy, ("tls_roots",)))
+
+
+def _check_folder(block: Block, name: str, complaints: Complaints) -> None:
+    setting = block.find(name)
+    if setting is None or setting.value is None:
+        return
+    path: Path = setting.value
+    try:
+        next(path.iterdir(), None)
+    except FileNotFoundError:
+        what, remedy = f"no such folder ({path})", "Correct the path, make the folder, or remove the line."
+    except NotADirectoryError:
+        what, remedy = "a file, not a folder", "Name the folder that it is in."
+    except OSError as error:
+        what, remedy = f"cannot be read: {error.strerror}", "Let the user that runs ByReturn read it."
+    else:
+        return
+    complaints.about(block.at, Wrong(what, remedy, (name,)))
+
+
+def _check_languages(blocks: Sequence[Block], complaints: Complaints) -> None:
+    """Every language that is named has a catalogue."""
+    (report,) = blocks_of(blocks, "report")
+    catalogues = report.find("catalogues")
+    there = language_tags(None if catalogues is None else catalogues.value)
+    for block in blocks:
+        setting = block.find("language")
+        if setting is None or setting.line is None or setting.value in there:
+            continue
+        remedy = (
+            f"There are {', '.join(map(quoted, there))}; another needs {setting.value}.po in the folder of "
+            "report.catalogues."
+        )
+        complaints.about(block.at, Wrong("no catalogue of that language", remedy, ("language",)))
 
 
 def _wrong_with_roots(path: Path) -> tuple[str, str] | None:

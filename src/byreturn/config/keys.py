@@ -282,7 +282,7 @@ SECTIONS: Final = (
         Key("gather", Span(0, 10 * MINUTE), '"1s"', '"5s"',
             "How long the first report of a message may wait for other recipients of it that fail too."),
         Key("delay_notice_after", Notices(Span(0, 365 * DAY)), '"4h"', '["4h", "1d"]',
-            "When to tell a sender that a message is still waiting; of a list once after each. `0s` is never."),
+            "When to tell a sender that a message still waits; of a list, after each. `0s` is never."),
         Key("early_delay_notice_after", Span(0, 365 * DAY), '"20m"', '"0s"',
             "When to tell it already if we know by then that it will not arrive soon; `0s` is never."),
         Key("return_octets", Octets(0, 100 * MIB), '"50KiB"', '"10KiB"',
@@ -312,14 +312,14 @@ SECTIONS: Final = (
             '["loop", "our-fault", "undeliverable-report", "store-failed"]', '"all"',
             "Of which failures the postmaster has a copy, by their one class."),
         Key("objective", Span(0, 1 * DAY), '"1m"', '"10s"',
-            "A report that reaches the sender's mailbox later than this after the failure was known is told as "
-            "an event; `0s` is never."),
+            "A report that is in the sender's mailbox later than this, from when the failure was known, is "
+            "told as an event; `0s` is never."),
         Key("flood", Whole(1, 1_000_000), "60", "20",
-            "So many reports to one address in a minute are whole; further ones return headers only, and wait "
-            "for their turn."),
+            "So many reports a minute to one address are whole; further ones return headers only, and take "
+            "their turns."),
     )),
-    Section("sender", "What some senders wish. The closest one counts, for what it names: an address before "
-            "its domain, that before a pattern.", (
+    Section("sender", "What some senders wish. The closest one counts, and it alone: an address before its "
+            "domain, that before a pattern.", (
         Key("match", SenderMatch(), None, '"ann@example.org"',
             "Whose wishes: of one address, of a domain's (`@example.org`), of those below it "
             "(`@*.example.org`), of everybody's (`@*`)."),

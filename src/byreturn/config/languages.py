@@ -15,6 +15,7 @@ Bounds: files up to FILE_OCTETS_LIMIT, at most FILES_LIMIT of them.
 from __future__ import annotations
 
 import gettext
+import re
 import string
 from collections.abc import Iterator, Mapping
 from io import BytesIO, StringIO
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 FILE_OCTETS_LIMIT: Final = 4 << 20
 FILES_LIMIT: Final = 100
 OURS: Final = Path(__file__).parents[1] / "languages"
+# The name of the file says its language; what stands in it may be spelt in ways that Babel does not read.
+_LANGUAGE_FIELD: Final = re.compile(r'^"Language:.*"$', re.MULTILINE)
 _IN_ENGLISH: Final = "This sentence is said in English."
 _NOT_USED: Final = "The file is not used."
 # A plural rule is tried with these; all rules that people use repeat after a hundred.
@@ -72,7 +75,7 @@ def load_languages(extra: Path | None = None) -> tuple[Mapping[str, Language], t
             complaints.append(_about(folder, None, f"cannot be read: {error.strerror}", "Check the path."))
             continue
         for tag, path in files.items():
-            read = _read_file(path)
+            read = _read_file(tag, path)
             complaints += read.complaints
             if read.sentences is None:
                 continue
@@ -92,7 +95,7 @@ def _language(tag: str, sentences: gettext.GNUTranslations) -> Language:
 # --- One file -----------------------------------------------------------------------------------------
 
 
-def _read_file(path: Path) -> _Read:
+def _read_file(tag: str, path: Path) -> _Read:
     """Read a catalogue; leave out what is not finished or not right."""
     # Babel takes a tenth of a second to import, which commands that only look need not pay.
     from babel.messages.mofile import write_mo  # noqa: PLC0415
@@ -101,20 +104,24 @@ def _read_file(path: Path) -> _Read:
     try:
         with path.open("rb") as file:
             data = file.read(FILE_OCTETS_LIMIT + 1)
-        if len(data) > FILE_OCTETS_LIMIT:
-            return _refused(path, None, f"larger than {FILE_OCTETS_LIMIT >> 20} MiB")
-        catalogue = read_po(StringIO(data.decode("utf-8-sig")), abort_invalid=True)
+    except OSError as error:
+        return _refused(path, None, f"cannot be read: {error.strerror}", "Check the path and the disk.")
+    if len(data) > FILE_OCTETS_LIMIT:
+        return _refused(path, None, f"larger than {FILE_OCTETS_LIMIT >> 20} MiB")
+    try:
+        text = _LANGUAGE_FIELD.sub('""', data.decode("utf-8-sig"), count=1)
+        catalogue = read_po(StringIO(text), locale=tag.replace("-", "_"), abort_invalid=True)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _refused(path, line, "not UTF-8", "Save the file as UTF-8.")
     except PoFileError as error:
         return _refused(path, error.lineno + 1, f"not a PO file: {error.args[0]}")
-    except OSError as error:
-        return _refused(path, None, f"cannot be read: {error.strerror}", "Check the path and the disk.")
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         # What the reader makes of a damaged file is not its promise.
         return _refused(path, None, f"not a PO file: {error}")
     complaints = tuple(_wrong_in(path, catalogue))
+    # Of a language that Babel does not know it would leave out the plural rule that the file gives.
+    catalogue.locale = catalogue.locale or ENGLISH.tag
     octets = BytesIO()
     try:
         write_mo(octets, catalogue, use_fuzzy=False)
@@ -145,12 +152,12 @@ def _wrong_in(path: Path, catalogue: Catalog) -> Iterator[ConfigError]:
         if wrong is not None:
             what, remedy = wrong
             key = shown(_forms(message.id)[0])
-            yield ConfigError(str(path), (message.lineno or 0) + 1, key, "", what, _IN_ENGLISH, remedy)
-            message.string = tuple("" for _ in message.string) if message.pluralizable else ""
+            yield ConfigError(str(path), message.lineno, key, "", what, _IN_ENGLISH, remedy)
+            message.string = ("",) * len(_forms(message.string)) if message.pluralizable else ""
 
 
-def _forms(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _forms(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
 
 
 def _wrong_with(message: Message) -> tuple[str, str] | None:

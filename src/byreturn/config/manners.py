@@ -1,6 +1,6 @@
-"""Kinds of values for how we speak to people: languages, time zones, whose wishes, how often, who has copies.
+"""Kinds of values for how we speak to people: in which language, of whose time, how often, and with copies.
 
-    language    the tag of a catalogue, "de" or "pt-BR"; whether there is one is known when catalogues are read
+    language    the tag of a catalogue, "de" or "pt-BR"; whether there is one is asked of the files
     time zone   "sender" for the clock of whoever is told, or a name of the IANA's collection
     notices     one duration or several, each longer than the one before; 0s is never
     classes     some of a closed list; all and none have words of their own
@@ -91,8 +91,8 @@ class SenderMatch(Struct, frozen=True):
     def read(self, value: object) -> str | Bad:
         """Read whose wishes these are; domains are normalised."""
         remedy = (
-            'Write "ann@example.org" for one sender, "@example.org" for all of a domain, "@*.example.org" for '
-            'all below it, or "@*" for everybody.'
+            'Write "ann@example.org" for one sender, "@example.org" for all of a domain, "@*.example.org" '
+            'for all below it, or "@*" for everybody.'
         )
         if not isinstance(value, str):
             return not_a("a mail address or a pattern", value, remedy)

@@ -115,7 +115,7 @@ def _is_huge(network: IpNetwork) -> bool:
 
 
 def _one_of_each(blocks: Sequence[Block], complaints: Complaints) -> None:
-    """A domain is described once, a pattern is routed once, a destination has one rule, a sender one set of wishes."""
+    """A domain is described once, a pattern routed once; destinations have one rule, senders one wish."""
     for section, name in _NAMED_BY:
         first: dict[str, Setting] = {}
         for block, setting in _settings(blocks, section, name):

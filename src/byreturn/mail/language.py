@@ -55,7 +55,7 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name, which every tool f
 
 
 def language_tag(text: str) -> str:
-    """Read a tag as people write it (`pt_br`), and write it as RFC 5646 likes it (`pt-BR`); empty: it is none.
+    """Read a tag as people write it (`pt_br`), and write it as it should be (`pt-BR`); empty: it is none.
 
     Language, script and region are known here; whatever else a tag can hold tells no catalogues apart.
     """

@@ -12,6 +12,7 @@ from byreturn.ports.mailboxes import (
     StoreRefused,
     Whereabouts,
 )
+from byreturn.ports.meter import Meter
 from byreturn.ports.network import (
     AddressAnswer,
     AddressesFound,
@@ -95,6 +96,7 @@ __all__ = [
     "Lesson",
     "LookupFailed",
     "Mailboxes",
+    "Meter",
     "MxAnswer",
     "MxFound",
     "MxRecord",

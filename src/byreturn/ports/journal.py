@@ -75,6 +75,14 @@ class Journal(Protocol):
         """A message with the null reverse path failed: nobody can be told, so it is told here."""
         ...
 
+    def report_late(self, about: QueueId, report_id: QueueId, latency: Duration) -> None:
+        """A report arrived later, from when the failure was known, than it should."""
+        ...
+
+    def report_rejected_by_lint(self, about: QueueId, complaints: tuple[str, ...]) -> None:
+        """A report was not fit to be sent, and went out in its plain form; the complaints are ours."""
+        ...
+
     def fault(self, where: str, why: str) -> None:
         """Something of ours does not work; mail waits, nothing is lost."""
         ...

@@ -9,6 +9,7 @@ from msgspec import Struct
 from byreturn.ports.clock import Clock, Entropy
 from byreturn.ports.journal import Journal
 from byreturn.ports.mailboxes import Directory, Mailboxes
+from byreturn.ports.meter import Meter
 from byreturn.ports.network import Dialer, Endpoint, Resolver
 from byreturn.ports.spool import Spool
 
@@ -25,4 +26,5 @@ class World(Struct, frozen=True):
     directory: Directory
     mailboxes: Mailboxes
     journal: Journal
+    meter: Meter
     is_own: Callable[[Endpoint], bool]

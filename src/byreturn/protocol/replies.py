@@ -31,8 +31,8 @@ Say: TypeAlias = Callable[[str], str]
 # What is more than a letter with a mark; the rest follows from Unicode.
 _IN_ASCII: Final = str.maketrans({
     "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "ẞ": "SS",
-    "æ": "ae", "Æ": "Ae", "ø": "oe", "Ø": "Oe", "å": "aa", "Å": "Aa", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L",
-    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
+    "æ": "ae", "Æ": "Ae", "ø": "oe", "Ø": "Oe", "å": "aa", "Å": "Aa", "œ": "oe", "Œ": "Oe",
+    "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
     "„": '"', "“": '"', "”": '"', "«": '"', "»": '"', "‚": "'", "‘": "'", "’": "'", "–": "-", "—": "-",
     "\N{NON-BREAKING HYPHEN}": "-", "\N{SOFT HYPHEN}": "",
 })  # fmt: skip
@@ -59,10 +59,8 @@ def said(reply: Reply, say: Say) -> Reply:
     """Put a reply of ours into a language, in ASCII; its code and status stay."""
     if isinstance(reply, Worded):
         values = {name: say(str(value)) if name == "why" else value for name, value in reply.values.items()}
-        lines = (say(reply.sentence).format_map(values),)
-    else:
-        lines = tuple(map(say, reply.lines))
-    return Reply(reply.code, reply.enhanced, tuple(map(in_ascii, lines)))
+        return Reply(reply.code, reply.enhanced, (in_ascii(say(reply.sentence).format_map(values)),))
+    return Reply(reply.code, reply.enhanced, tuple(in_ascii(say(line)) for line in reply.lines))
 
 
 def in_ascii(text: str) -> str:

@@ -68,7 +68,7 @@ class House:
         self.reception = Reception(settings.reception, schedule, world, self.dispatcher, ids)
         self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, routes, self.brake, ids)
         self.upkeep = Upkeep(world, self.dispatcher, self.reporting, self.brake)
-        self.operator = Operator(world.journal, self.brake, self.settlement, self.relay, self.dispatcher)
+        self.operator = Operator(world, self.brake, self.settlement, self.relay, self.dispatcher)
 
     def start(self) -> None:
         """Take up what is due, owed and over."""

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from byreturn.mail import Destination, Instant, normal_domain
 from byreturn.policy import BrakeCause
-from byreturn.ports import Journal, SpoolFault
+from byreturn.ports import SpoolFault, World
 from byreturn.service.brake import Brake
 from byreturn.service.dispatch import Dispatcher
 from byreturn.service.relay import Relay
@@ -61,7 +61,11 @@ class FindRoute(Struct, frozen=True, tag_field="do", tag="route", forbid_unknown
     destination: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
 
 
-Request: TypeAlias = Status | ReleaseBrake | EngageBrake | Retry | FindRoute
+class Metrics(Struct, frozen=True, tag_field="do", tag="metrics", forbid_unknown_fields=True):
+    """Tell all numbers."""
+
+
+Request: TypeAlias = Status | Metrics | ReleaseBrake | EngageBrake | Retry | FindRoute
 
 
 # --- Answers ------------------------------------------------------------------------------------------
@@ -99,6 +103,12 @@ class RouteSeen(Struct, frozen=True, tag_field="answer", tag="route"):
     why: str = ""
 
 
+class Numbers(Struct, frozen=True, tag_field="answer", tag="metrics"):
+    """All numbers, in the text form that Prometheus reads."""
+
+    text: str
+
+
 class Acted(Struct, frozen=True, tag_field="answer", tag="done"):
     """It is done; so many destinations are concerned. `but`: what did not go as it should, else empty."""
 
@@ -124,7 +134,7 @@ class NotNow(Struct, frozen=True, tag_field="answer", tag="not_now"):
     why: str
 
 
-Answer: TypeAlias = ServerStatus | RouteSeen | Acted | NothingToDo | NotUnderstood | NotNow
+Answer: TypeAlias = ServerStatus | RouteSeen | Numbers | Acted | NothingToDo | NotUnderstood | NotNow
 
 _requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)
 _answers: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
@@ -178,9 +188,10 @@ class Operator:
     """The desk."""
 
     def __init__(
-        self, journal: Journal, brake: Brake, settlement: Settlement, relay: Relay, dispatcher: Dispatcher
+        self, world: World, brake: Brake, settlement: Settlement, relay: Relay, dispatcher: Dispatcher
     ) -> None:
-        self._journal = journal
+        self._journal = world.journal
+        self._meter = world.meter
         self._brake = brake
         self._settlement = settlement
         self._room = relay.room
@@ -199,6 +210,8 @@ class Operator:
                 answered(request)
             case Status():
                 answered(self.status())
+            case Metrics():
+                answered(Numbers(self._meter.exposition()))
             case ReleaseBrake():
                 self.release_brake(who, answered)
             case EngageBrake(why=why):

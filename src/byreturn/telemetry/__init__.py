@@ -1,5 +1,6 @@
-"""Facts out: the journal."""
+"""Facts out: the journal, and the meter."""
 
 from byreturn.telemetry.journal import Journal
+from byreturn.telemetry.metrics import Meter
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Meter"]

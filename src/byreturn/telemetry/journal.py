@@ -46,6 +46,7 @@ from byreturn.policy import (
 from byreturn.ports import Clock, Endpoint, Lesson
 
 _QUEUE_LIMIT: Final = 20_000
+_COMPLAINTS_TOLD: Final = 5
 _EVENTS: Final[dict[type[Event], str]] = {
     Relayed: "relayed",
     Stored: "delivered",
@@ -166,6 +167,27 @@ class Journal:
     def undeliverable_report(self, message_id: QueueId, address: Mailbox, diagnosis: Diagnosis) -> None:
         """A report could not be delivered."""
         self._tell("report undeliverable", id=id_text(message_id), to=str(address), why=str(diagnosis))
+
+    def report_late(self, about: QueueId, report_id: QueueId, latency: Duration) -> None:
+        """A report arrived late."""
+        self._tell(
+            "report late",
+            id=id_text(about),
+            report=id_text(report_id),
+            took=in_words(latency),
+            took_ms=latency,
+        )
+
+    def report_rejected_by_lint(self, about: QueueId, complaints: tuple[str, ...]) -> None:
+        """A report went out in its plain form."""
+        shown = "; ".join(complaints[:_COMPLAINTS_TOLD])
+        more = len(complaints) - _COMPLAINTS_TOLD
+        self._tell(
+            "report rejected",
+            id=id_text(about),
+            now="in its plain form",
+            why=f"{shown}; and {more} more" if more > 0 else shown,
+        )
 
     def fault(self, where: str, why: str) -> None:
         """Something of ours does not work."""

@@ -12,6 +12,7 @@ from tests.sim.model_spool import Disk, ModelSpool
 from tests.sim.names import Lie, SimResolver, Zones
 from tests.sim.network import SimDialer, SimNetwork
 
+from byreturn.config import COPY_CLASSES
 from byreturn.mail import (
     DAY,
     HOUR,
@@ -39,6 +40,7 @@ from byreturn.service import (
 )
 from byreturn.service.operator import NAME_LIMIT, WHY_LIMIT, NotUnderstood, read_request
 from byreturn.store import LocalDirectory, LocalDomain
+from byreturn.telemetry import Meter
 
 HERE = "here.example"
 POSTMASTER = Mailbox("postmaster", HERE)
@@ -76,6 +78,7 @@ class Server:
             directory=directory,
             mailboxes=SimMailboxes(directory).of(self.clock),
             journal=SimJournal(self.clock, self.story),
+            meter=Meter(COPY_CLASSES),
             is_own=lambda _: False,
         )
         settings = HouseSettings(
