@@ -3,6 +3,7 @@
 from byreturn.mail import Action
 from byreturn.report.audience import Audience
 from byreturn.report.compose import ComposedReport, compose, compose_cleared
+from byreturn.report.downgrade import without_8bit
 from byreturn.report.facts import (
     OTHERS_LISTED,
     Kin,
@@ -12,7 +13,9 @@ from byreturn.report.facts import (
     Standing,
     Suggestion,
 )
+from byreturn.report.lint import cleared_complaints, complaints
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
+from byreturn.report.plain import compose_plain
 from byreturn.report.reasons import Judgement, Mender, Reason
 from byreturn.report.returned import RETURN_OCTETS
 
@@ -34,7 +37,11 @@ __all__ = [
     "Standing",
     "Suggestion",
     "Typed",
+    "cleared_complaints",
+    "complaints",
     "compose",
     "compose_cleared",
+    "compose_plain",
     "parse_report",
+    "without_8bit",
 ]
