@@ -137,8 +137,6 @@ class _Server:
         )
         self._resolver = DnsResolver(loop, self._clock, resolver_settings(config))
         self._servers: list[asyncio.Server] = []
-        for complaint in self._words.complaints:
-            self._journal.fault("words", str(complaint))
         self.house = House(
             house_settings(config, self._words, self._resolver.names), self._world(), self._spool.opened
         )
@@ -181,8 +179,8 @@ class _Server:
         self._journal.note(
             "started", epoch=opened.epoch, interrupted=opened.interrupted, parked=opened.parked
         )
-        for remark in self._remarks:
-            self._journal.fault("translation", str(remark))
+        for complaint in self._words.complaints:
+            self._journal.fault("words", str(complaint))
         self.house.start()
         await self._door.open()
         for listener in self._config.listeners:

@@ -3,6 +3,7 @@
 from byreturn.mail import Action
 from byreturn.report.audience import Audience
 from byreturn.report.compose import ComposedReport, compose, compose_cleared
+from byreturn.report.downgrade import without_8bit
 from byreturn.report.facts import (
     OTHERS_LISTED,
     Kin,
@@ -14,26 +15,28 @@ from byreturn.report.facts import (
 )
 from byreturn.report.judging import judge
 from byreturn.report.overrides import NO_OVERRIDES, Override, Overrides
+from byreturn.report.lint import cleared_complaints, complaints
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
+from byreturn.report.plain import compose_plain
 from byreturn.report.reasons import Judgement, Mender, Reason
 from byreturn.report.returned import RETURN_OCTETS
 from byreturn.report.suggesting import Suggestions, suggest
 
 __all__ = [
-    "NO_OVERRIDES",
-    "OTHERS_LISTED",
-    "RETURN_OCTETS",
     "Action",
     "Audience",
     "ComposedReport",
     "Judgement",
     "Kin",
     "Mender",
+    "NO_OVERRIDES",
+    "OTHERS_LISTED",
     "Override",
     "Overrides",
     "ParsedLine",
     "ParsedReport",
     "Progress",
+    "RETURN_OCTETS",
     "Reason",
     "ReportFacts",
     "ReportLine",
@@ -41,9 +44,13 @@ __all__ = [
     "Suggestion",
     "Suggestions",
     "Typed",
+    "cleared_complaints",
+    "complaints",
     "compose",
     "compose_cleared",
+    "compose_plain",
     "judge",
     "parse_report",
     "suggest",
+    "without_8bit",
 ]

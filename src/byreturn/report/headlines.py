@@ -118,7 +118,7 @@ def send_again(correctable: int, failed: int, total: int, language: Language) ->
         return ""
     if correctable < failed:
         return language.say(
-            "Send it again only to those recipients whose addresses you can correct, not to everyone."
+            "Send it again only to those recipients for whom you can correct it, not to everyone."
         )
     if correctable == 2:
         return language.say("Send it again to those two only, not to everyone.")

@@ -27,7 +27,7 @@ from byreturn.report.discretion import Seen, seen
 from byreturn.report.evidence import evidence_of, rows_for_postmaster
 from byreturn.report.facts import Audience, Progress, ReportFacts, ReportLine, Standing
 from byreturn.report.fields import ADDRESS_LIMIT, subject_text
-from byreturn.report.headlines import by_gravity, cleared_headline, send_again, subject_start
+from byreturn.report.headlines import by_gravity, cleared_headline, cleared_start, send_again, subject_start
 from byreturn.report.moments import full, zone_name
 from byreturn.report.page import Evidence, Group, Item, Page, Row
 from byreturn.report.progress import told_of_other, told_of_success, told_of_waiting
@@ -52,6 +52,7 @@ class _Place(Enum):
     RECIPIENT = N_("Not delivered: the recipient's side can correct this")
     POSTMASTER = N_("Not delivered: our postmaster can correct this")
     NOBODY = N_("Not delivered")
+    RETURNED = N_("Not delivered: returned by our postmaster")
     TRYING = N_("Still trying: nothing to do")
     HELD = N_("Held by our postmaster")
     ACCEPTED = N_("Accepted")
@@ -110,7 +111,9 @@ def page_of(facts: ReportFacts, attached: str = "", *, is_cleared: bool = False)
     correctable = sum(each.place is _Place.SENDER for each in told)
     return Page(
         tag=language_tag(language.tag),
-        title=subject_start(lines, facts.recipient_count, language),
+        title=cleared_start(lines, language)
+        if is_cleared
+        else subject_start(lines, facts.recipient_count, language),
         headlines=tuple(_head(lines, correctable, facts, is_cleared=is_cleared)),
         particulars=_particulars(facts),
         groups=(*groups, *_rest(lines[FULL_RECIPIENTS:], facts)),
@@ -193,7 +196,8 @@ def _of_line(line: ReportLine, facts: ReportFacts) -> _Told:
     visible = line if shown.diagnosis is line.diagnosis else replace(line, diagnosis=shown.diagnosis)
     if line.action is Action.FAILED:
         said = entry(visible, facts)
-        return _Told(_BY_MENDER[said.mender], line, shown, _sentences(said), said.steps)
+        place = _Place.RETURNED if line.returned else _BY_MENDER[said.mender]
+        return _Told(place, line, shown, _sentences(said), said.steps)
     if line.action is Action.DELAYED:
         said = entry(visible, facts)
         told = (*told_of_waiting(line, said, facts), *_sentences(said)[1:])
