@@ -75,14 +75,18 @@ _WHO: Final = r"(?:user|account|mailbox|inbox|recipient|addressee|address|e-?mai
 
 _EARLY: Final = (
     (Reason.REPUTATION, _phrases(r"\bip reputation", r"reputation of (?:your|the|this) ip")),
-    (Reason.TRY_LATER, _phrases(r"insufficient (?:system|disk|resource)")),
+    (
+        Reason.TRY_LATER,
+        _phrases(r"insufficient (?:system|disk|resource)|temporary lookup failure|verification in progress"),
+    ),
     (Reason.CONTENT, _phrases(r"duplicate header|multiple addresses|addresses in from")),
     (
         Reason.SENDER_REFUSED,
         _phrases(
             r"(?:sender|mail ?from)(?:'s)?(?: address| domain)? ?(?:\[[^\]]{0,80}\] )?(?:is |was )?"
             r"(?:listed|blocked using|refused by)",
-            r"resolver\.rst\.(?:authrequired|notauthori[sz]ed)",
+            r"sender\b.{0,40}null ?mx",
+            r"resolver\.rst\.(?:authrequired|notauthori[sz]ed|sendernotauth)",
         ),
     ),
     (Reason.REPUTATION, _phrases(r"banned sender ?\[")),
@@ -115,7 +119,7 @@ _EARLY: Final = (
     (
         Reason.NOT_AUTHENTICATED,
         _phrases(
-            r"\b(?:spf|dkim|dmarc)\b",
+            r"\b(?:spf|dkim|dmarc)\b|sender policy framework",
             r"unauthenticated (?:e-?mail|mail|message|sender)",
             r"(?:required|necessary) authentication",
             r"authentication (?:information|checks|level|results)",
@@ -139,6 +143,14 @@ _EARLY: Final = (
         ),
     ),
     (
+        Reason.TOO_MANY_RECIPIENTS,
+        _phrases(
+            r"too many (?:recipients|rcpt)(?! (?:this|per|in)\b)",
+            r"(?:recipients?|rcpts?) (?:count|limit|exceed)",
+            r"number of recipients",
+        ),
+    ),
+    (
         Reason.TOO_MUCH_MAIL,
         _phrases(
             r"(?:rate|frequency|throughput)[- ]?(?:limit|control)|\brate\b.{0,40}(?:exceed|limit|prevents)",
@@ -146,19 +158,11 @@ _EARLY: Final = (
             r"frequency limited",
             r"too (?:many|much) (?:concurrent |simultaneous |recent )?(?:connections|sessions|messages|e-?mails|mails?\b)",
             r"too many recipients (?:this|per|in)",
-            r"(?:daily|hourly|sending|relay|message) (?:\w+ )?(?:quota|limit)",
+            r"(?:daily|hourly|sending|relay|message) (?:(?!size)\w+ )?(?:quota|limit)",
             r"(?:per|this|last|an) (?:hour|minute|day|second)\b",
             r"unexpected volume|unusual rate|excessive (?:volume|rate|number|messages|connections)",
             r"(?:sending|receiving) (?:mail|messages|e-?mail)? ?(?:at a rate|too (?:fast|quickly|much))",
             r"too fast|slow down|connection(?:s)? limit|thread limit",
-        ),
-    ),
-    (
-        Reason.TOO_MANY_RECIPIENTS,
-        _phrases(
-            r"too many (?:recipients|rcpt)",
-            r"(?:recipients?|rcpts?) (?:count|limit|exceed)",
-            r"number of recipients",
         ),
     ),
     (
@@ -190,7 +194,7 @@ _EARLY: Final = (
         _phrases(
             r"virus|malware|trojan|\binfected\b",
             r"(?:attachment|executable|macro|archive|file type|zip)\w* .{0,60}(?:not allowed|block|reject|denied|banned|prohibit|forbid)",
-            r"(?:banned|blocked|prohibited|forbidden|illegal|dangerous) (?:file|attachment|content|extension)",
+            r"\bbanned: ?\.|(?:banned|blocked|prohibited|forbidden|illegal|dangerous) (?:file|attachment|content|extension)",
             r"potential security",
             r"attachment content guidelines",
             r"rfc ?-?(?:2)?[58]22 (?:compliant|specif)|not rfc",
@@ -220,7 +224,7 @@ _CLEAR: Final = (
         Reason.REPUTATION,
         _phrases(
             r"black ?-?list|black list|block(?:ed)?[- ]?list|deny-?list|\bd?n?s?[rd]bl\b|real-?time block",
-            r"blocked using|block(?:ed)? by (?:ldap|rbl|dns)|\bis listed\b|listed (?:at|in|by|on)\b|found on one or more",
+            r"blocked using|block(?:ed)? by (?:ldap|rbl|dns)|\bis listed\b|(?<!not )listed (?:at|in|by|on)\b|found on one or more",
             r"reputation",
             r"(?:your |sending |source |client |connecting |the )(?:ip|host|server|network|mta)\b.{0,60}"
             r"(?:block|bann|reject|denied|refus|not (?:allowed|accepted|permitted|welcome))",
@@ -241,7 +245,7 @@ _CLEAR: Final = (
             r"(?:to be |as )?(?:\w+ )?(?:spam|junk|ube|uce|phish)",
             r"\bspam\b.{0,40}(?:detect|reject|block|score|content|message|filter|refus|found|probab|denied)",
             r"(?:detected|rejected|blocked|refused|no|anti-?|reason:|-|:) ?spam\b",
-            r"mcspamsignature|spamassassin|spam-?(?:score|hit|like)|spammy|unsolicited|bulk (?:e-?)?mail|\bjunk ?mail|\bube\b|\buce\b|phish",
+            r"suspicion of spam|\bdt:spm\b|mcspamsignature|spamassassin|spam-?(?:score|hit|like)|spammy|unsolicited|bulk (?:e-?)?mail|\bjunk ?mail|\bube\b|\buce\b|phish",
         ),
     ),
     (
@@ -262,6 +266,14 @@ _CLEAR: Final = (
             r"(?:account|mailbox|user) (?:is |was |has been )?(?:blocked|bloque)",
             rf"(?:disabled|inactive|suspended|closed|deactivated|expired|frozen|dormant|abandoned) {_WHO}",
             r"no longer (?:on|with|in|valid|available|works?|employed|here|accept)|has (?:left|moved)|account closed",
+        ),
+    ),
+    (
+        Reason.NO_SUCH_DOMAIN,
+        _phrases(
+            r"(?:host|domain)(?: name)?(?: is)? (?:unknown|not found|invalid|does not exist|doesn't exist)",
+            r"(?:unknown|invalid|no such|nonexistent|bad) (?:host|domain)(?:name| name)?\b",
+            r"^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9} does not exist",
         ),
     ),
     (
@@ -287,14 +299,6 @@ _CLEAR: Final = (
             r"dns (?:query |lookup |server )?(?:fail|error|time)",
             r"(?:temporary|domain|host|mx) lookup fail|name service error",
             r"(?:could not|cannot|unable to) (?:resolve|look up)",
-        ),
-    ),
-    (
-        Reason.NO_SUCH_DOMAIN,
-        _phrases(
-            r"(?:host|domain)(?: name)?(?: is)? (?:unknown|not found|invalid|does not exist|doesn't exist)",
-            r"(?:unknown|invalid|no such|nonexistent|bad) (?:host|domain)(?:name| name)?\b",
-            r"^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9} does not exist",
         ),
     ),
     (

@@ -164,7 +164,10 @@ def _judge_reply(said: PeerSaid) -> Judgement:
     if sure is not None:
         # Who says both "never" and "later" was most likely meant to say one of them.
         return Judgement(sure, is_guess=sure is Reason.TRY_LATER and reply.is_permanent)
-    return hinted_reason(text, reply) or _by_little(said, kind)
+    hinted = hinted_reason(text, reply)
+    if hinted is None or (hinted.reason is Reason.NOT_CLASSIFIED and kind[0] in _VAGUE):
+        return _by_little(said, kind)
+    return hinted
 
 
 def _text(reply: Reply) -> str:
