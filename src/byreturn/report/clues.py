@@ -21,11 +21,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from byreturn.mail import Reply
 from byreturn.report.reasons import Judgement, Reason
 
 LOOKED_AT: Final = 2_000
 
-_ADDRESS: Final = re.compile(r"[^\s<>@\"']{1,64}@[^\s<>\"',;]{1,255}")
+_ADDRESS: Final = re.compile(r"[^\s<>@\"']{1,64}@[^\s<>\"',;:()]{1,255}")
 _LINK: Final = re.compile(r"(?:https?://|www\.)[^\s>]{1,500}")
 _KNOWN_LISTS: Final = re.compile(
     r"spamhaus|spamcop|barracudacentral|barracudanetworks\.com/reputation|sorbs\.net|dnsbl|invaluement|"
@@ -55,12 +56,13 @@ def clear_reason(text: str) -> Reason | None:
     return next((reason for reason, phrases in _CLEAR if phrases.search(words)), None)
 
 
-def hinted_reason(text: str) -> Judgement | None:
-    """Return what a plain text suggests, if it does."""
+def hinted_reason(text: str, reply: Reply) -> Judgement | None:
+    """Return what a plain text suggests, if it does; "later" is no guess where the code says so, too."""
     words = _LINK.sub(" ", text)
-    return next(
-        (Judgement(reason, is_guess=True) for reason, phrases in _HINTS if phrases.search(words)), None
-    )
+    reason = next((reason for reason, phrases in _HINTS if phrases.search(words)), None)
+    if reason is None or (reason is Reason.TRY_LATER and reply.is_transient):
+        return None
+    return Judgement(reason, is_guess=reason is not Reason.NOT_CLASSIFIED)
 
 
 def _phrases(*phrases: str) -> re.Pattern[str]:
@@ -72,6 +74,26 @@ _GAP: Final = r"[^.;]{0,60}"
 _WHO: Final = r"(?:user|account|mailbox|inbox|recipient|addressee|address|e-?mail|alias|customer)"
 
 _EARLY: Final = (
+    (Reason.REPUTATION, _phrases(r"\bip reputation", r"reputation of (?:your|the|this) ip")),
+    (
+        Reason.TRY_LATER,
+        _phrases(r"insufficient (?:system|disk|resource)|temporary lookup failure|verification in progress"),
+    ),
+    (Reason.CONTENT, _phrases(r"duplicate header|multiple addresses|addresses in from")),
+    (
+        Reason.SENDER_REFUSED,
+        _phrases(
+            r"(?:sender|mail ?from)(?:'s)?(?: address| domain)? ?(?:\[[^\]]{0,80}\] )?(?:is |was )?"
+            r"(?:listed|blocked using|refused by)",
+            r"sender\b.{0,40}null ?mx",
+            r"resolver\.rst\.(?:authrequired|notauthori[sz]ed|sendernotauth)",
+        ),
+    ),
+    (Reason.REPUTATION, _phrases(r"banned sender ?\[")),
+    (
+        Reason.TRY_LATER,
+        _phrases(r"(?:message|queue|delivery time)\.? ?expired(?!.{0,40}(?:dns|refused|timed out|timeout))"),
+    ),
     (
         Reason.TRY_LATER,
         _phrases(r"gr[ea]y-?list", r"postgrey", r"deferred? .{0,40}first (?:time|attempt)"),
@@ -97,14 +119,14 @@ _EARLY: Final = (
     (
         Reason.NOT_AUTHENTICATED,
         _phrases(
-            r"\b(?:spf|dkim|dmarc)\b",
+            r"\b(?:spf|dkim|dmarc)\b|sender policy framework",
             r"unauthenticated (?:e-?mail|mail|message|sender)",
             r"(?:required|necessary) authentication",
             r"authentication (?:information|checks|level|results)",
             r"sender is unauthenticated",
             r"purported responsible",
             r"mismatch\w* client ip",
-            r"invalid ip for sending mail",
+            r"invalid ip for sending mail|spoof|ip name lookup",
             r"reverse[- ](?:dns|lookup|host|ip|resolution)",
             r"\br?dns\b.{0,40}\b(?:ptr|reverse)|\bptr\b|\bfcrdns\b|\brdns\b",
             r"(?:cannot|can't|could not|unable to) (?:find|resolve) your (?:reverse )?(?:host|ip)",
@@ -121,6 +143,14 @@ _EARLY: Final = (
         ),
     ),
     (
+        Reason.TOO_MANY_RECIPIENTS,
+        _phrases(
+            r"too many (?:recipients|rcpt)(?! (?:this|per|in)\b)",
+            r"(?:recipients?|rcpts?) (?:count|limit|exceed)",
+            r"number of recipients",
+        ),
+    ),
+    (
         Reason.TOO_MUCH_MAIL,
         _phrases(
             r"(?:rate|frequency|throughput)[- ]?(?:limit|control)|\brate\b.{0,40}(?:exceed|limit|prevents)",
@@ -128,19 +158,11 @@ _EARLY: Final = (
             r"frequency limited",
             r"too (?:many|much) (?:concurrent |simultaneous |recent )?(?:connections|sessions|messages|e-?mails|mails?\b)",
             r"too many recipients (?:this|per|in)",
-            r"(?:daily|hourly|sending|relay|message) (?:\w+ )?(?:quota|limit)",
+            r"(?:daily|hourly|sending|relay|message) (?:(?!size)\w+ )?(?:quota|limit)",
             r"(?:per|this|last|an) (?:hour|minute|day|second)\b",
             r"unexpected volume|unusual rate|excessive (?:volume|rate|number|messages|connections)",
             r"(?:sending|receiving) (?:mail|messages|e-?mail)? ?(?:at a rate|too (?:fast|quickly|much))",
             r"too fast|slow down|connection(?:s)? limit|thread limit",
-        ),
-    ),
-    (
-        Reason.TOO_MANY_RECIPIENTS,
-        _phrases(
-            r"too many (?:recipients|rcpt)",
-            r"(?:recipients?|rcpts?) (?:count|limit|exceed)",
-            r"number of recipients",
         ),
     ),
     (
@@ -172,7 +194,7 @@ _EARLY: Final = (
         _phrases(
             r"virus|malware|trojan|\binfected\b",
             r"(?:attachment|executable|macro|archive|file type|zip)\w* .{0,60}(?:not allowed|block|reject|denied|banned|prohibit|forbid)",
-            r"(?:banned|blocked|prohibited|forbidden|illegal|dangerous) (?:file|attachment|content|extension)",
+            r"\bbanned: ?\.|(?:banned|blocked|prohibited|forbidden|illegal|dangerous) (?:file|attachment|content|extension)",
             r"potential security",
             r"attachment content guidelines",
             r"rfc ?-?(?:2)?[58]22 (?:compliant|specif)|not rfc",
@@ -202,17 +224,18 @@ _CLEAR: Final = (
         Reason.REPUTATION,
         _phrases(
             r"black ?-?list|black list|block(?:ed)?[- ]?list|deny-?list|\bd?n?s?[rd]bl\b|real-?time block",
-            r"blocked using|block(?:ed)? by (?:ldap|rbl|dns)|\bis listed\b|listed (?:at|in|by|on)\b|found on one or more",
+            r"blocked using|block(?:ed)? by (?:ldap|rbl|dns)|\bis listed\b|(?<!not )listed (?:at|in|by|on)\b|found on one or more",
             r"reputation",
             r"(?:your |sending |source |client |connecting |the )(?:ip|host|server|network|mta)\b.{0,60}"
             r"(?:block|bann|reject|denied|refus|not (?:allowed|accepted|permitted|welcome))",
             r"\bip\b.{0,40}(?:block|bann|reject|refus)|blocked ip|banned (?:sending )?ip|bloquee",
+            r"not (?:allowed|permitted) to connect",
             r"not accepted from (?:this|your|the) ip|network not allowed|client host (?:rejected|block)",
             r"connections? (?:is |are |will )?(?:not |be )+accepted from|not accepting (?:mail|connections) from",
-            r"blocked for (?:abuse|spam)|spamming (?:issue|host|ip)|open relay|open proxy|dynamic(?:ally)? (?:ip|assigned|address|pool)|dial-?up",
+            r"blocked for (?:abuse|spam)|spamming (?:issue|host|ip)|(?:open|insecure) (?:mail )?relay|open proxy|\bbad ip\b|dynamic(?:ally)? (?:ip|assigned|address|pool)|dial-?up",
             r"messages? from [\d.:\[\]a-f]{4,45} (?:weren't|were not|temporarily|will not|was|have|rejected)",
             r"user complaints|poor sender|no access from mail server",
-            r"ip=[\d.]{7,15} - a problem occurred",
+            r"a problem occurred\b.{0,12}ask your postmaster",
         ),
     ),
     (
@@ -222,7 +245,7 @@ _CLEAR: Final = (
             r"(?:to be |as )?(?:\w+ )?(?:spam|junk|ube|uce|phish)",
             r"\bspam\b.{0,40}(?:detect|reject|block|score|content|message|filter|refus|found|probab|denied)",
             r"(?:detected|rejected|blocked|refused|no|anti-?|reason:|-|:) ?spam\b",
-            r"mcspamsignature|spamassassin|spam-?(?:score|hit|like)|spammy|unsolicited|bulk (?:e-?)?mail|\bjunk ?mail|\bube\b|\buce\b|phish",
+            r"suspicion of spam|\bdt:spm\b|mcspamsignature|spamassassin|spam-?(?:score|hit|like)|spammy|unsolicited|bulk (?:e-?)?mail|\bjunk ?mail|\bube\b|\buce\b|phish",
         ),
     ),
     (
@@ -230,7 +253,7 @@ _CLEAR: Final = (
         _phrases(
             r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed)|prohibited|forbidden|disallowed|attempt)",
             r"(?:unable|not (?:configured|allowed|permitted|going)|cannot|can't|won't|refus\w+|will not|do not|don't|no) (?:to )?(?:\w+ )?relay",
-            r"rcpthosts|not (?:hosted|handled|served) (?:here|by)|not a (?:registered )?gateway|gateway user",
+            r"rcpthosts|not (?:hosted|handled|served) (?:here|by)",
             r"(?:we|server|host|system) (?:do|does) not (?:handle|accept|serve|host) (?:mail |e-?mail )?(?:for )?(?:this|that|the) domain",
             r"not responsible for|no (?:such )?(?:local )?domain here|domain (?:is )?not (?:local|hosted|served|handled)",
         ),
@@ -240,8 +263,17 @@ _CLEAR: Final = (
         _phrases(
             rf"{_WHO}\b{_GAP}(?:disabled|inactive|suspended|discontinued|\bclosed|deactivated|\bexpired|frozen|\blocked|"
             r"no longer|not active|not (?:yet )?activated|retired|terminated|cancel+ed|removed|dormant|temporar\w+ (?:locked|unavailable))",
+            r"(?:account|mailbox|user) (?:is |was |has been )?(?:blocked|bloque)",
             rf"(?:disabled|inactive|suspended|closed|deactivated|expired|frozen|dormant|abandoned) {_WHO}",
             r"no longer (?:on|with|in|valid|available|works?|employed|here|accept)|has (?:left|moved)|account closed",
+        ),
+    ),
+    (
+        Reason.NO_SUCH_DOMAIN,
+        _phrases(
+            r"(?:host|domain)(?: name)?(?: is)? (?:unknown|not found|invalid|does not exist|doesn't exist)",
+            r"(?:unknown|invalid|no such|nonexistent|bad) (?:host|domain)(?:name| name)?\b",
+            r"^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9} does not exist",
         ),
     ),
     (
@@ -252,10 +284,12 @@ _CLEAR: Final = (
             rf"(?:local[- ]part|(?:e-?mail |recipient |local |virtual |user )?{_WHO}|person|name\b)",
             rf"{_WHO}\b{_GAP}(?:does ?n.?t exist|does not exist|do not exist|not found|unknown|is not (?:known|valid|registered|listed|a (?:known|valid))|isn.t|not listed)",
             r"(?:no|not a) (?:valid )?(?:mailbox|user|account|address)(?:es)? (?:here|by that|with that|for|of that)|no mailbox",
+            r"not a registered",
+            r"not a valid (?:recipient|user|address|mailbox)",
             r"doesn'?t have an? .{0,80}account|does not have an? .{0,80}account",
             r"recipnotfound|nosuchuser|user_?unknown|unknown in .{0,20}(?:table|directory)",
             r"recipient address rejected: (?:access denied|undeliverable)",
-            r"(?:recipient|rcpt|address) (?:is )?invalid|not our (?:user|customer)|utilisateur inconnu|destinataire|nicht bekannt|unbekannt",
+            r"(?:recipient|rcpt|address) (?:is )?invalid|not our (?:user|customer)|utilisateur inconnu|destinataire in|nicht bekannt|unbekannt",
             r"no (?:valid|such) (?:recipients?|users?|address)|mailbox not found|unknown local|does not like recipient",
         ),
     ),
@@ -265,13 +299,6 @@ _CLEAR: Final = (
             r"dns (?:query |lookup |server )?(?:fail|error|time)",
             r"(?:temporary|domain|host|mx) lookup fail|name service error",
             r"(?:could not|cannot|unable to) (?:resolve|look up)",
-        ),
-    ),
-    (
-        Reason.NO_SUCH_DOMAIN,
-        _phrases(
-            r"(?:host|domain)(?: name)?(?: is)? (?:unknown|not found|invalid|does not exist|doesn't exist)",
-            r"(?:unknown|invalid|no such|nonexistent|bad) (?:host|domain)(?:name| name)?\b",
         ),
     ),
     (
@@ -291,8 +318,14 @@ _CLEAR: Final = (
         ),
     ),
     (
+        Reason.BROKEN_DOMAIN,
+        _phrases(r"domain (?:is )?(?:not reachable|unreachable)"),
+    ),
+    (
         Reason.HOST_DOWN,
-        _phrases(r"connection (?:refused|timed out)|no route to host|host (?:is )?(?:down|unreachable)"),
+        _phrases(
+            r"unable to (?:contact|reach|connect to) (?:the )?(?:destination|host|server|remote)|connection (?:refused|timed out)|no route to host|host (?:is )?(?:down|unreachable)"
+        ),
     ),
     (
         Reason.BROKEN_DIALOGUE,
@@ -313,11 +346,12 @@ _CLEAR: Final = (
 
 _HINTS: Final = (
     (Reason.SPAM, _phrases(r"\bspam", r"\babuse\b")),
+    (Reason.POLICY, _phrases(r":blocked\b|your access")),
     (
         Reason.NO_SUCH_MAILBOX,
         _phrases(
             rf"{_WHO} (?:is )?(?:unavailable|not available)",
-            r"(?:recipient|rcpt)(?: address)? (?:reject|refus|denied)|address reject",
+            rf"(?:recipient|rcpt)(?: address)? (?:reject|refus|denied)|address reject",
             r"unrouteable|unroutable|unknown (?:recipient|destination)|not known here|verif\w+ (?:fail|problem)",
         ),
     ),
@@ -325,9 +359,10 @@ _HINTS: Final = (
         Reason.RELAYING,
         _phrases(
             r"\brelay",
-            r"authentication (?:is )?required|must (?:be )?authenticat|not authenticated|must log ?in",
+            r"authentication (?:is )?required|smtp auth|must (?:be )?authenticat|not authenticated|must log ?in",
         ),
     ),
+    (Reason.POLICY, _phrases(r"(?:message|mail)\b.{0,30} block")),
     (Reason.REPUTATION, _phrases(r"\bblocked\b|\bbanned\b", r"not accepting connections|no smtp service")),
     (
         Reason.POLICY,
@@ -335,5 +370,13 @@ _HINTS: Final = (
             r"access (?:is )?denied|not (?:allowed|permitted|authori[sz]ed)|restrict|unauthori[sz]ed|denied by"
         ),
     ),
-    (Reason.TRY_LATER, _phrases(r"try (?:again|later)|temporar|later")),
+    # Words that everybody uses: to quote them is better than to guess.
+    (
+        Reason.NOT_CLASSIFIED,
+        _phrases(
+            r"\b(?:mail|message|e-?mail) (?:was |is |has been )?(?:reject|refus)|cannot send|redundant",
+            r"^\W*(?:reject|refus)\w*\W*$",
+        ),
+    ),
+    (Reason.TRY_LATER, _phrases(r"try (?:again|later)|temporar|later|currently unavailable")),
 )

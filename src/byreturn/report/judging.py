@@ -86,7 +86,6 @@ _EXACT: Final[Mapping[tuple[int, int], Reason]] = {
     (6, 9): Reason.NEEDS_8BIT,
     (7, 2): Reason.POLICY,
     (7, 5): Reason.TLS_FAILED,
-    (7, 6): Reason.TLS_FAILED,
     (7, 7): Reason.NOT_AUTHENTICATED,
     (7, 8): Reason.NOT_AUTHENTICATED,
     (7, 10): Reason.TLS_DEMANDED,
@@ -115,6 +114,9 @@ _EXACT: Final[Mapping[tuple[int, int], Reason]] = {
     **{(7, detail): Reason.REPUTATION for detail in (*range(606, 651), 705, 708)},
 }
 
+# A host that is down may come up: whoever refuses for ever with one of these means something else.
+_PASSING: Final = frozenset({(4, 1), (4, 2)})
+
 # These say little, and what they say they say truly.
 _VAGUE: Final[Mapping[int, Reason]] = {5: Reason.BROKEN_DIALOGUE, 6: Reason.CONTENT, 7: Reason.POLICY}
 
@@ -128,6 +130,7 @@ _BY_CODE: Final[Mapping[int, Reason]] = {
     571: Reason.POLICY,
     **dict.fromkeys((500, 501, 502, 503, 504, 555), Reason.BROKEN_DIALOGUE),
 }
+_NO_STATUS: Final = frozenset({(0, 0), (1, 0)})
 # RFC 5321 section 4.2.3: a bare 550 is "no such mailbox" or "for policy reasons"; the phase tells most.
 _BY_CODE_AND_PHASE: Final[Mapping[tuple[int, Phase], Reason]] = {
     (550, Phase.RCPT): Reason.NO_SUCH_MAILBOX,
@@ -154,27 +157,33 @@ def judge(diagnosis: Diagnosis) -> Judgement:
 def _judge_reply(said: PeerSaid) -> Judgement:
     reply = said.reply
     text = plain(_text(reply))
-    clear = clear_reason(text)
-    if clear is not None:
-        return Judgement(clear)
-    # A status of another class than the code is no status: RFC 3463 section 3.1 wants them to agree.
-    kind = (reply.status.subject, reply.status.detail)
-    if kind in _EXACT:
-        return Judgement(_EXACT[kind])
-    return hinted_reason(text) or _by_little(said, kind[0])
+    # Of a status that disagrees with its code, subject and detail still say what it is about.
+    kind = (0, 0) if reply.enhanced is None else (reply.enhanced.subject, reply.enhanced.detail)
+    exact = None if reply.is_permanent and kind in _PASSING else _EXACT.get(kind)
+    sure = clear_reason(text) or exact
+    if sure is not None:
+        # Who says both "never" and "later" was most likely meant to say one of them.
+        return Judgement(sure, is_guess=sure is Reason.TRY_LATER and reply.is_permanent)
+    hinted = hinted_reason(text, reply)
+    if hinted is None or (hinted.reason is Reason.NOT_CLASSIFIED and kind[0] in _VAGUE):
+        return _by_little(said, kind)
+    return hinted
 
 
 def _text(reply: Reply) -> str:
     return " ".join(reply.lines[:LOOKED_AT])[:LOOKED_AT]
 
 
-def _by_little(said: PeerSaid, subject: int) -> Judgement:
+def _by_little(said: PeerSaid, kind: tuple[int, int]) -> Judgement:
     """Decide by a vague status, or by the code and what it answered."""
-    if subject in _VAGUE:
-        return Judgement(_VAGUE[subject])
-    if said.reply.is_transient:
+    reply = said.reply
+    if reply.is_transient:
         # Whatever was meant: it was put off.
         return Judgement(Reason.TRY_LATER)
-    code = said.reply.code
-    guess = _BY_CODE_AND_PHASE.get((code, said.phase)) or _BY_CODE.get(code)
+    if kind[0] in _VAGUE:
+        return Judgement(_VAGUE[kind[0]])
+    # What has a status of its own was not meant as the code says it: 553 5.3.5 is about a system.
+    guess = None
+    if kind in _NO_STATUS:
+        guess = _BY_CODE_AND_PHASE.get((reply.code, said.phase)) or _BY_CODE.get(reply.code)
     return Judgement(Reason.NOT_CLASSIFIED) if guess is None else Judgement(guess, is_guess=True)
