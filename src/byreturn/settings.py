@@ -6,7 +6,6 @@ they meet, and nowhere else. Nothing is decided and nothing is checked: that was
 
 from __future__ import annotations
 
-
 from byreturn.config import Config, ListenerConfig, ReportWords, manners_of
 from byreturn.mail import ENGLISH, Destination, normal_domain
 from byreturn.policy import BrakeRules, RouteTable, TermsTable

@@ -124,7 +124,9 @@ class Simulation:
             routes=RouteSettings("mail.here.example", PORT, (ip_network("127.0.0.0/8"),)),
             relay=RelaySettings("mail.here.example"),
             terms=TermsTable(Terms(connections=self.random.choice((1, 3, 20)), tls=self.tls)),
-            report=ReportSettings(hostname="mail.here.example", postmaster=Mailbox("postmaster", "here.example")),
+            report=ReportSettings(
+                hostname="mail.here.example", postmaster=Mailbox("postmaster", "here.example")
+            ),
         )
         self.process: Process | None = None
         self._crashes_left = crashes

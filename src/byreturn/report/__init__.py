@@ -14,8 +14,8 @@ from byreturn.report.facts import (
     Suggestion,
 )
 from byreturn.report.judging import judge
-from byreturn.report.overrides import NO_OVERRIDES, Override, Overrides
 from byreturn.report.lint import cleared_complaints, complaints
+from byreturn.report.overrides import NO_OVERRIDES, Override, Overrides
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
 from byreturn.report.plain import compose_plain
 from byreturn.report.reasons import Judgement, Mender, Reason
@@ -23,20 +23,20 @@ from byreturn.report.returned import RETURN_OCTETS
 from byreturn.report.suggesting import Suggestions, suggest
 
 __all__ = [
+    "NO_OVERRIDES",
+    "OTHERS_LISTED",
+    "RETURN_OCTETS",
     "Action",
     "Audience",
     "ComposedReport",
     "Judgement",
     "Kin",
     "Mender",
-    "NO_OVERRIDES",
-    "OTHERS_LISTED",
     "Override",
     "Overrides",
     "ParsedLine",
     "ParsedReport",
     "Progress",
-    "RETURN_OCTETS",
     "Reason",
     "ReportFacts",
     "ReportLine",

@@ -26,8 +26,9 @@ from binascii import b2a_qp
 from msgspec import Struct
 
 from byreturn.mail import rfc5322_date
+from byreturn.report.audience import Audience
 from byreturn.report.boundaries import BOUNDARY, free_boundary, inner_boundary
-from byreturn.report.facts import Audience, ReportFacts
+from byreturn.report.facts import ReportFacts
 from byreturn.report.fields import (
     from_field,
     is_message_id,
@@ -119,7 +120,7 @@ def _human(page: Page, facts: ReportFacts) -> _Part:
     """The text, and the same as HTML; RFC 6522 section 3 lets the first part be a multipart/alternative."""
     language = f"Content-Language: {page.tag}\r\n".encode("ascii")
     text = _text(plain_text(page))
-    if facts.is_shrunk:
+    if facts.is_shrunk or not facts.is_html:
         return _Part(text.fields + language, text.octets)
     html = _quoted("html", html_text(page))
     boundary = inner_boundary(facts.boundary, text.octets, html.octets)

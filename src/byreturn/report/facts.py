@@ -112,7 +112,8 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     Ours: `reporting_mta` (our host name), `postmaster` (a person reads it), `contact` (how else to reach
     somebody; may be empty), `message_id` and `composed_at` of the report, `boundary`, which need only be
     likely not to occur in the original, and `resolver`, the name server that was asked (may be empty).
-    `is_shrunk`: in a flood a report is text alone and brings back the header only.
+    `is_shrunk`: in a flood a report is text alone and brings back the header only. `is_html`: the text comes as
+    HTML too.
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
     `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
@@ -157,5 +158,6 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     contact: str = ""
     resolver: str = ""
     is_shrunk: bool = False
+    is_html: bool = True
     about_reverse_path: Mailbox | None = None
     overrides: Overrides = NO_OVERRIDES

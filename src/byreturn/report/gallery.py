@@ -34,8 +34,8 @@ from byreturn.mail import (
     WeFound,
     enhanced_from_text,
 )
+from byreturn.report.audience import Audience
 from byreturn.report.facts import (
-    Audience,
     Kin,
     Progress,
     ReportFacts,

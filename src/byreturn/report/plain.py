@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from byreturn.mail import Action, Instant, PeerSaid, WeFound, rfc5322_date
+from byreturn.report.audience import Audience
 from byreturn.report.compose import ComposedReport
-from byreturn.report.facts import Audience, ReportFacts, ReportLine
+from byreturn.report.facts import ReportFacts, ReportLine
 
 _VALUE_LIMIT: Final = 300
 _REPLY_LIMIT: Final = 3_000

@@ -28,16 +28,19 @@ class Latency:
         self._objective = objective
         self._clock = world.clock
         self._journal = world.journal
+        self._meter = world.meter
         # Since when it was known what the report says.
         self._known: OrderedDict[QueueId, tuple[QueueId, Instant]] = OrderedDict()
 
     def posted(self, owed: OwedReport, report_id: QueueId) -> None:
         """A report is on the disk."""
-        known = [line.at for line in owed.lines if line.action is Action.FAILED]
-        if owed.kind is not ReportKind.REPORT or not known:
+        if owed.kind is not ReportKind.REPORT:
             return
-        since = min(known)
-        self._journal.report_durable(owed.message.id, report_id, self._clock.now() - since)
+        since = min(line.at for line in owed.lines)
+        actions = tuple(line.action for line in owed.lines)
+        self._meter.report_durable(actions, self._clock.now() - since)
+        if Action.FAILED not in actions:
+            return
         self._known[report_id] = (owed.message.id, since)
         if len(self._known) > _UNDER_WAY:
             self._known.popitem(last=False)
@@ -52,6 +55,6 @@ class Latency:
             if about is None:
                 continue
             latency = self._clock.now() - since
-            self._journal.report_arrived(about, message.id, latency)
+            self._meter.report_arrived(latency)
             if self._objective and latency > self._objective:
                 self._journal.report_late(about, message.id, latency)

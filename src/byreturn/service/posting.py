@@ -34,6 +34,7 @@ from byreturn.ports import Here, NewMessage, OwedReport, ReportKind, SpoolFault,
 from byreturn.report import (
     ComposedReport,
     ReportFacts,
+    cleared_complaints,
     complaints,
     compose,
     compose_cleared,
@@ -104,15 +105,17 @@ class Posting:
         try:
             if owed.kind is ReportKind.CLEARED:
                 composed = compose_cleared(facts)
+                objections = cleared_complaints(composed.content, facts)
             else:
                 composed = compose(facts, self._return_octets)
-            objections = complaints(composed.content, facts)
+                objections = complaints(composed.content, facts)
         except Exception as bug:  # noqa: BLE001 - no error in words may lose a report
             objections = (f"it could not be composed: {bug!r}",)
         else:
             if not objections:
                 return composed
         self._world.journal.report_rejected_by_lint(owed.message.id, objections)
+        self._world.meter.report_rejected_by_lint()
         return compose_plain(facts)
 
     def _addressed(self, reader: Mailbox) -> tuple[Recipient, ...]:

@@ -163,7 +163,7 @@ class Reporting:
         wait = self._flood.wait(address, self._clock.now()) if owed.kind is ReportKind.REPORT else 0
         if wait and all(line.action is Action.DELAYED for line in owed.lines):
             # Nobody misses what he has a hundred of.
-            self._world.journal.delay_notice_dropped(message_id)
+            self._world.meter.delay_notice_dropped()
             self._posting.drop(owed, lambda result: self._on_posted(message_id, result))
             return
 

@@ -31,7 +31,6 @@ from byreturn.mail import (
     Recipient,
 )
 from byreturn.policy import (
-    Event,
     Fence,
     Outcome,
     PutOff,
@@ -49,7 +48,7 @@ from byreturn.policy import (
 from byreturn.ports import DestinationNews, Settled, Settling, SpoolFault, World
 from byreturn.service.batch import Found, HostsAnswered, HostsFailed
 from byreturn.service.brake import Brake
-from byreturn.service.copies import Copies
+from byreturn.service.copies import Copies, class_of
 
 _AGAIN: Final[Duration] = 1 * SECOND
 # Of failing destinations so many are remembered; mail for one beyond is tried, fails, and waits all the same.
@@ -105,6 +104,7 @@ class Settlement:
         self._entropy = world.entropy
         self._spool = world.spool
         self._journal = world.journal
+        self._meter = world.meter
         self._epoch = world.epoch
         self._followers: list[Follower] = []
         self._failing: dict[Destination, DestinationNews] = {}
@@ -293,7 +293,7 @@ class Settlement:
             if lost and (settling.message_id, settling.ordinal) in lost:
                 self._journal.lost_fence(settling.message_id, settling.ordinal)
                 continue
-            self._record(one, settling.event)
+            self._record(one, settling)
             if isinstance(settling.event, (PutOff, Uncertain, Unbooked)):
                 dues.append(settling.event.due_at)
         next_due_at = min(dues, default=None)
@@ -302,10 +302,14 @@ class Settlement:
             for message_id, due_at in result.owed:
                 follower.on_owed(message_id, due_at)
 
-    def _record(self, found: Found, event: Event) -> None:
+    def _record(self, found: Found, settling: Settling) -> None:
+        event = settling.event
         if isinstance(event, Unbooked):
             return  # Nothing was tried.
         message, address = found.carried.message, found.booking.recipient.address
         self._journal.settled(message.id, address, event, self._clock.now() - found.began_at)
         if isinstance(message.reverse_path, NullPath) and isinstance(event, (Refused, RanOutOfTime)):
             self._journal.undeliverable_report(message.id, address, event.diagnosis)
+            self._meter.report_undeliverable(class_of(message, event))
+        if settling.is_copied:
+            self._meter.postmaster_copied(class_of(message, event))
