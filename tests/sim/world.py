@@ -39,7 +39,7 @@ from byreturn.mail import (
     iso_date,
 )
 from byreturn.policy import Expired, State, Terms, TermsTable, TlsLevel
-from byreturn.ports import Clock, Endpoint, NewMessage, Opened, OwedReport, Settling
+from byreturn.ports import Clock, Endpoint, NewMessage, Opened, OwedReport, ReportKind, Settling
 from byreturn.service import (
     HouseSettings,
     ReceptionSettings,
@@ -264,11 +264,13 @@ class Simulation:
                     if (settling.message_id, settling.ordinal) not in lost:
                         yield settling, record.at
 
-    def reported(self) -> Iterator[tuple[OwedReport, Instant]]:
-        """Every report that was queued, and when."""
+    def reported(self, kind: ReportKind = ReportKind.REPORT) -> Iterator[tuple[OwedReport, Instant]]:
+        """Every report of a kind that was queued, and when."""
         for record in self.records:
-            if record.operation == "report" and record.result is True:
-                yield record.what[0], record.at
+            if record.operation == "report" and record.result is True and record.what[1] is not None:
+                owed: OwedReport = record.what[0]
+                if owed.kind is kind:
+                    yield owed, record.at
 
     def final_states(self) -> dict[Key, State]:
         """The state of every recipient as the spool has it now."""

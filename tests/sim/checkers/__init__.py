@@ -2,6 +2,7 @@
 
 from tests.sim.checkers import (
     by_return,
+    delays_are_told,
     doubles,
     never_in_clear,
     nothing_is_lost,
@@ -10,4 +11,13 @@ from tests.sim.checkers import (
     senders_hear,
 )
 
-LAWS = (nothing_is_lost, by_return, senders_hear, only_these_end, doubles, never_in_clear, queue_empties)
+LAWS = (
+    nothing_is_lost,
+    by_return,
+    senders_hear,
+    delays_are_told,
+    only_these_end,
+    doubles,
+    never_in_clear,
+    queue_empties,
+)

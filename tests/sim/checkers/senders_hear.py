@@ -23,6 +23,8 @@ def check(simulation: Simulation) -> list[str]:
     for stored in simulation.mailboxes.stored.values():
         if b"\r\nAuto-Submitted: auto-replied\r\n" not in stored.content:
             continue
+        if b"\r\nContent-Type: multipart/report" not in stored.content:
+            continue  # Word that a delay is over: no report.
         parsed = parse_report(stored.content)
         if parsed is None:
             wrong.append(f"a report in {stored.address} cannot be read")
