@@ -94,7 +94,7 @@ def _entry(line: ReportLine, facts: ReportFacts, limit: int) -> Iterator[str]:
                 yield wrap(text, "      ", "        ")
         case WeFound() as found if line.action in (Action.FAILED, Action.DELAYED):
             yield ""
-            yield wrap(finding(found, limit), "    ", "      ")
+            yield wrap(struck(finding(found, limit), line), "    ", "      ")
 
 
 def _told(line: ReportLine, facts: ReportFacts) -> str:

@@ -28,6 +28,7 @@ from byreturn.mail import (
 from byreturn.mail.xtext import xtext_decode
 from byreturn.report.facts import ReportFacts, ReportLine
 from byreturn.report.safe import in_ascii, in_qchars
+from byreturn.report.struck import struck
 from byreturn.report.wording import NAME_LIMIT, reply_lines
 
 # RFC 5322 section 2.1.1 allows 998 octets a line; the name of the field and its type stand before.
@@ -166,10 +167,13 @@ def _diagnostic_code(line: ReportLine, limit: int) -> str:
     match line.diagnosis:
         case PeerSaid(reply=reply):
             # RFC 3461 section 9.2: each line of the reply is a line of the field.
-            text = "\r\n ".join(_short_line(said) for said in reply_lines(reply, limit, in_ascii))
+            lines = reply_lines(reply, limit, lambda text, most: in_ascii(struck(text, line), most))
+            text = "\r\n ".join(_short_line(said) for said in lines)
             return f"Diagnostic-Code: smtp; {text}\r\n"
         case WeFound() as found if line.action in (Action.FAILED, Action.DELAYED):
-            return f"Diagnostic-Code: x-byreturn; {_short_line(in_ascii(str(found), limit))}\r\n"
+            return (
+                f"Diagnostic-Code: x-byreturn; {_short_line(in_ascii(struck(str(found), line), limit))}\r\n"
+            )
         case _:
             return ""
 
