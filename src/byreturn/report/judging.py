@@ -99,7 +99,7 @@ _EXACT: Final[Mapping[tuple[int, int], Reason]] = {
     # RFC 7505 section 4.2: the sender's domain takes no mail, so it should send none.
     (7, 27): Reason.SENDER_REFUSED,
     (7, 28): Reason.TOO_MUCH_MAIL,
-    # RFC 8689 section 4.2.1: REQUIRETLS was asked for and cannot be had.
+    # REQUIRETLS was asked for and cannot be had.
     (7, 30): Reason.TLS_DEMANDED,
     (4, 310): Reason.NO_SUCH_DOMAIN,
     (4, 312): Reason.LOOKUP_FAILED,
@@ -121,7 +121,7 @@ _PASSING: Final = frozenset({(4, 1), (4, 2)})
 _VAGUE: Final[Mapping[int, Reason]] = {5: Reason.BROKEN_DIALOGUE, 6: Reason.CONTENT, 7: Reason.POLICY}
 
 _BY_CODE: Final[Mapping[int, Reason]] = {
-    # RFC 7504 section 3: a host that takes no mail at all; section 4: a domain that does not.
+    # RFC 7504 section 3: 521 is of a host that takes no mail at all, and 556 of a domain that does not.
     521: Reason.NO_MAIL_THERE,
     556: Reason.NO_MAIL_THERE,
     530: Reason.RELAYING,
