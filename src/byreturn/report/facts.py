@@ -113,7 +113,8 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     likely not to occur in the original, and `resolver`, the name server that was asked (may be empty).
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
-    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
+    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take
+    what is not ASCII in header fields (RFC 6533).
 
     Of the original: where reports go (never the null path: then there is no report), what MAIL asked,
     `hello` (what its client called itself), `original_id` and `subject` as its header has them, `queue_id`

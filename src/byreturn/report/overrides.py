@@ -19,8 +19,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from byreturn.report.reasons import Reason
 from byreturn.report.audience import Audience
+from byreturn.report.reasons import Reason
 
 PLACES: Final = ("address", "domain", "host", "postmaster", "contact", "subject", "number")
 CAUSE_LIMIT: Final = 300
@@ -81,7 +81,7 @@ def check_override(text: str) -> str | None:
 
 
 def filled(text: str, places: Mapping[str, str]) -> str | None:
-    """Fill the places of a text; None where one of them has no value: it would leave a hole in the sentence."""
+    """Fill the places of a text; None where one has no value: it would leave a hole."""
     if check_override(text) is not None:
         return None
     names = {name for _, name, _, _ in Formatter().parse(text) if name is not None}

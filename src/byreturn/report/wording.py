@@ -254,7 +254,7 @@ def _mender(line: ReportLine, reason: Reason, *, asks: bool) -> Mender:
     return mender if line.action is Action.FAILED or mender is Mender.POSTMASTER else Mender.NOBODY
 
 
-def _steps(  # noqa: PLR0913 - what an entry is made of
+def _steps(
     line: ReportLine,
     facts: ReportFacts,
     reason: Reason,
@@ -390,7 +390,7 @@ SUBJECTS: Final[Mapping[Action, str]] = {
 
 
 class _Headline(Struct, frozen=True):
-    """One fact on a message: of its only recipient, of all, of some, and of so many where that is not known."""
+    """One fact on a message: of its only recipient, all, some, and so many where that is all that is known."""
 
     only: str
     all: str
