@@ -106,7 +106,13 @@ def _read_one(file: Path) -> Override | tuple[ConfigError, ...]:
     except UnicodeDecodeError:
         return (_about(file, "not UTF-8 text", "Save it as UTF-8."),)
     except tomllib.TOMLDecodeError as error:
-        return (_about(file, f"not TOML: {error}", 'Write lines such as: cause = "A sentence."'),)
+        return (
+            _about(
+                file,
+                f"not TOML: {error}",
+                "Write each text in quotation marks, after cause = or in steps = [ ].",
+            ),
+        )
     return _check(document, _Notes(file, Lines(text), document))
 
 
@@ -128,13 +134,13 @@ def _check(document: dict[str, object], notes: _Notes) -> Override | tuple[Confi
         if name not in _KEYS:
             notes.note((name,), "not a key of such a file", "Use only: cause, steps.")
     if not any(name in document for name in _KEYS):
-        notes.note((), "neither a cause nor steps", 'Write at least one, such as: cause = "A sentence."')
+        notes.note((), "neither a cause nor steps", "Write at least one of them.")
     cause = document.get("cause")
     if cause is not None:
         _check_text(("cause",), cause, CAUSE_LIMIT, notes)
     steps = document.get("steps")
     if steps is not None and not isinstance(steps, list):
-        notes.note(("steps",), "not a list", 'Write it so: steps = ["Do this.", "Do that."]')
+        notes.note(("steps",), "not a list", "Write the steps in square brackets, each in quotation marks.")
     elif steps is not None:
         if len(steps) > STEPS_LIMIT:
             notes.note(("steps",), f"more than {STEPS_LIMIT} steps", "Keep those that help most.")

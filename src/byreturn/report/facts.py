@@ -116,7 +116,8 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     HTML too.
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
-    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
+    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take
+    what is not ASCII in header fields (RFC 6533).
 
     Of the original: where reports go (never the null path: then there is no report; of a postmaster's copy it
     is the postmaster's address, and `about_reverse_path` the sender's, None for the null path), what MAIL asked,

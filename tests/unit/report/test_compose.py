@@ -354,7 +354,7 @@ def test_a_thousand_recipients():
     content = composed(*many)
     assert len(content) < 1024 * 1024
     text = human(content)
-    assert text.count("does not know this address") == 100
+    assert " ".join(text.split()).count("answered that this mailbox no longer takes mail") == 100
     assert "Not delivered as well" in text
     assert text.count("@customer.example\n") == 1000
     report = parse_report(content)
@@ -401,4 +401,6 @@ def test_expiry_after_many_attempts_names_both():
         composed(line("bert@dead.example", diagnosis=SILENT, expired=True, attempts=61,
                       last_attempt_at=ACCEPTED_AT + 5 * DAY))
     )  # fmt: skip
-    assert "We gave up after 61 attempts in 5 days. The last time, the mail server" in text
+    assert "We tried for 5 days, 61 times, and have stopped. What was last found: The" in " ".join(
+        text.split()
+    )
