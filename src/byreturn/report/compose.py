@@ -27,7 +27,8 @@ from msgspec import Struct
 
 from byreturn.mail import rfc5322_date
 from byreturn.report.boundaries import BOUNDARY, free_boundary, inner_boundary
-from byreturn.report.facts import Audience, ReportFacts
+from byreturn.report.audience import Audience
+from byreturn.report.facts import ReportFacts
 from byreturn.report.fields import (
     from_field,
     is_message_id,

@@ -20,7 +20,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from byreturn.mail import Cause, Diagnosis, PeerSaid, WeFound
-from byreturn.report.facts import Audience, ReportFacts, ReportLine
+from byreturn.report.audience import Audience
+from byreturn.report.facts import ReportFacts, ReportLine
 from byreturn.report.struck import STRUCK, struck
 
 # Not `is_private`: that has the addresses for documentation too, and its list changes with the Python.

@@ -16,7 +16,8 @@ from typing import Final
 
 from byreturn.mail import N_, Action, Instant, PeerSaid, Phase, WeFound
 from byreturn.report.discretion import Seen
-from byreturn.report.facts import Audience, ReportFacts, ReportLine
+from byreturn.report.audience import Audience
+from byreturn.report.facts import ReportFacts, ReportLine
 from byreturn.report.machine import status_of
 from byreturn.report.moments import exact
 from byreturn.report.page import Evidence, Row

@@ -16,7 +16,8 @@ from typing import Final
 
 from byreturn.mail import Action, Instant, PeerSaid, WeFound, rfc5322_date
 from byreturn.report.compose import ComposedReport
-from byreturn.report.facts import Audience, ReportFacts, ReportLine
+from byreturn.report.audience import Audience
+from byreturn.report.facts import ReportFacts, ReportLine
 
 _VALUE_LIMIT: Final = 300
 _REPLY_LIMIT: Final = 3_000

@@ -14,7 +14,8 @@ from typing import Final
 from msgspec import Struct
 
 from byreturn.mail import N_, Action, Ret, header_block
-from byreturn.report.facts import Audience, ReportFacts
+from byreturn.report.audience import Audience
+from byreturn.report.facts import ReportFacts
 
 # What comes back whole by default: it serves a letter, and keeps a lost attachment from being sent twice.
 RETURN_OCTETS: Final = 50 * 1024

@@ -21,6 +21,7 @@ from tests.unit.report.samples import (
     groups,
     human,
     judged,
+    kinds,
     line,
     machine,
     said,
@@ -31,10 +32,6 @@ from byreturn.report import Action, compose
 from byreturn.report import parse_report as parse
 
 FOUND = WeFound(Cause.NO_SUCH_DOMAIN)
-
-
-def kinds(content: bytes) -> list[str]:
-    return [part.get_content_type() for part in judged(content).iter_parts()]
 
 
 def test_07_relayed_is_said_to_be_relayed_and_not_delivered():
@@ -222,7 +219,7 @@ def test_31_will_retry_until_only_in_delayed():
 def test_33_report_type_and_the_order_of_the_parts():
     content = composed()
     assert judged(content).get_param("report-type") == "delivery-status"
-    assert kinds(content) == ["text/plain", "message/delivery-status", "message/rfc822"]
+    assert kinds(content) == ["multipart/alternative", "message/delivery-status", "message/rfc822"]
 
 
 def test_34_without_instruction_the_whole_message():

@@ -15,6 +15,7 @@ from tests.unit.report.samples import (
     groups,
     human,
     judged,
+    kinds,
     line,
     machine,
     said,
@@ -23,11 +24,7 @@ from tests.unit.report.samples import (
 from byreturn.mail import DAY, Cause, Mailbox, Phase, Ret, WeFound, header_block
 from byreturn.mail.xtext import xtext_encode
 from byreturn.report import Action, compose, parse_report
-from byreturn.report.compose import HEADER_OCTETS
-
-
-def kinds(content: bytes) -> list[str]:
-    return [part.get_content_type() for part in judged(content).iter_parts()]
+from byreturn.report.returned import HEADER_OCTETS
 
 
 def returned(content: bytes) -> bytes:
@@ -49,7 +46,7 @@ def test_stdlib_sees_three_parts():
     message = judged(content)
     assert message.get_content_type() == "multipart/report"
     assert message.get_param("report-type") == "delivery-status"
-    assert kinds(content) == ["text/plain", "message/delivery-status", "message/rfc822"]
+    assert kinds(content) == ["multipart/alternative", "message/delivery-status", "message/rfc822"]
     assert not any(part.defects for part in message.walk())
 
 
@@ -88,13 +85,13 @@ def test_subject_names_the_gravest(actions, start):
 def test_without_subject():
     content = composed(subject="")
     assert judged(content)["Subject"] == "Not delivered"
-    assert "Subject:  (none)" in human(content)
+    assert "Subject   (none)" in human(content)
 
 
 def test_encoded_subject_is_read_and_encoded_again():
     content = composed(subject="=?utf-8?Q?Gr=C3=BC=C3=9Fe?= =?iso-8859-1?B?IGF1cyBL9mxu?= (1)")
     assert judged(content)["Subject"] == "Not delivered: Grüße aus Köln (1)"
-    assert "Subject:  Grüße aus Köln (1)" in human(content)
+    assert "Subject   Grüße aus Köln (1)" in human(content)
     assert parse_report(content) is not None
     assert content.isascii()
 
@@ -293,7 +290,7 @@ def test_injection_is_impossible(hostile):
     message = judged(content)
     assert message["Bcc"] is None
     assert message.get_all("From") is not None
-    assert kinds(content) == ["text/plain", "message/delivery-status", "message/rfc822"]
+    assert kinds(content) == ["multipart/alternative", "message/delivery-status", "message/rfc822"]
     assert len(groups(content)) == 2 + (machine(content).endswith("\r\n\r\n"))
     assert [group.get("action") for group in groups(content) if "action" in group] == ["failed"]
 
