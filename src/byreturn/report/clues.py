@@ -351,7 +351,7 @@ _HINTS: Final = (
         Reason.NO_SUCH_MAILBOX,
         _phrases(
             rf"{_WHO} (?:is )?(?:unavailable|not available)",
-            rf"(?:recipient|rcpt)(?: address)? (?:reject|refus|denied)|address reject",
+            r"(?:recipient|rcpt)(?: address)? (?:reject|refus|denied)|address reject",
             r"unrouteable|unroutable|unknown (?:recipient|destination)|not known here|verif\w+ (?:fail|problem)",
         ),
     ),

@@ -26,8 +26,8 @@ from binascii import b2a_qp
 from msgspec import Struct
 
 from byreturn.mail import rfc5322_date
-from byreturn.report.boundaries import BOUNDARY, free_boundary, inner_boundary
 from byreturn.report.audience import Audience
+from byreturn.report.boundaries import BOUNDARY, free_boundary, inner_boundary
 from byreturn.report.facts import ReportFacts
 from byreturn.report.fields import (
     from_field,

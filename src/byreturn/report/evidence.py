@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from byreturn.mail import N_, Action, Instant, PeerSaid, Phase, WeFound
-from byreturn.report.discretion import Seen
 from byreturn.report.audience import Audience
+from byreturn.report.discretion import Seen
 from byreturn.report.facts import ReportFacts, ReportLine
 from byreturn.report.machine import status_of
 from byreturn.report.moments import exact

@@ -128,7 +128,7 @@ _BY_CODE: Final[Mapping[int, Reason]] = {
     535: Reason.NOT_AUTHENTICATED,
     551: Reason.NO_SUCH_MAILBOX,
     571: Reason.POLICY,
-    **{code: Reason.BROKEN_DIALOGUE for code in (500, 501, 502, 503, 504, 555)},
+    **dict.fromkeys((500, 501, 502, 503, 504, 555), Reason.BROKEN_DIALOGUE),
 }
 _NO_STATUS: Final = frozenset({(0, 0), (1, 0)})
 # RFC 5321 section 4.2.3: a bare 550 is "no such mailbox" or "for policy reasons"; the phase tells most.

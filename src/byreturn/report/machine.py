@@ -34,8 +34,8 @@ from byreturn.mail import (
     rfc5322_date,
 )
 from byreturn.mail.xtext import xtext_decode
-from byreturn.report.discretion import seen
 from byreturn.report.audience import Audience
+from byreturn.report.discretion import seen
 from byreturn.report.facts import ReportFacts, ReportLine
 from byreturn.report.safe import in_ascii, in_qchars, in_quchars, in_utf8, language_tag, one_line
 from byreturn.report.wording import NAME_LIMIT, entry, reply_lines

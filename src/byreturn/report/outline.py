@@ -23,9 +23,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from byreturn.mail import N_, Action
+from byreturn.report.audience import Audience
 from byreturn.report.discretion import Seen, seen
 from byreturn.report.evidence import evidence_of, rows_for_postmaster
-from byreturn.report.audience import Audience
 from byreturn.report.facts import Progress, ReportFacts, ReportLine, Standing
 from byreturn.report.fields import ADDRESS_LIMIT, subject_text
 from byreturn.report.headlines import by_gravity, cleared_headline, cleared_start, send_again, subject_start

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from byreturn.mail import Action, Instant, PeerSaid, WeFound, rfc5322_date
-from byreturn.report.compose import ComposedReport
 from byreturn.report.audience import Audience
+from byreturn.report.compose import ComposedReport
 from byreturn.report.facts import ReportFacts, ReportLine
 
 _VALUE_LIMIT: Final = 300
