@@ -124,8 +124,8 @@ def _addresses(top: Entity, facts: ReportFacts) -> Iterator[str]:
             yield "to: not the reverse path"
     elif b"@" in to and f"<{address}>".encode("utf-8", "replace") != to and not to.endswith(b">"):
         yield "to: not the reverse path"
-    if _PATH.fullmatch(str(facts.postmaster)) and facts.postmaster.domain.encode() not in top.one(b"from"):
-        yield "from: not in the domain of the postmaster"
+    if _PATH.fullmatch(str(facts.postmaster)) and f"<{facts.postmaster}>".encode() not in top.one(b"from"):
+        yield "from: not the postmaster"
 
 
 def _thread(top: Entity, facts: ReportFacts) -> Iterator[str]:

@@ -11,7 +11,10 @@ from byreturn.report.discretion import is_inside
 
 MEMBER = Mailbox("mia.private", "elsewhere.example")
 INSIDE = PeerSaid(
-    reply(550, "5.1.1", "box3.here.example [10.0.0.5]: no such user"), "box3.here.example", "10.0.0.5", Phase.RCPT
+    reply(550, "5.1.1", "box3.here.example [10.0.0.5]: no such user"),
+    "box3.here.example",
+    "10.0.0.5",
+    Phase.RCPT,
 )
 
 
@@ -95,7 +98,9 @@ def test_what_is_inside(host, address, inside):
 
 def test_a_postmasters_copy_says_whom_it_concerns():
     about = {"audience": Audience.POSTMASTER, "reverse_path": Mailbox("postmaster", "here.example")}
-    content = composed(line(found_at=ACCEPTED_AT), **about, about_reverse_path=Mailbox("clara", "here.example"))
+    content = composed(
+        line(found_at=ACCEPTED_AT), **about, about_reverse_path=Mailbox("clara", "here.example")
+    )
     assert "Reverse path  clara@here.example" in human(content)
     assert b"\r\nTo: <postmaster@here.example>\r\nSubject: Copy: Not delivered: Offer" in content
     assert "(none)" in human(composed(**about))

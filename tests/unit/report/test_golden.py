@@ -9,7 +9,18 @@ from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
-from tests.unit.report.samples import ACCEPTED_AT, QUEUED, SILENT, facts, forms, human, judged, line, machine, said
+from tests.unit.report.samples import (
+    ACCEPTED_AT,
+    QUEUED,
+    SILENT,
+    facts,
+    forms,
+    human,
+    judged,
+    line,
+    machine,
+    said,
+)
 
 from byreturn.mail import DAY, HOUR, MINUTE, Cause, Mailbox, PeerSaid, Phase, WeFound, reply
 from byreturn.report import (
