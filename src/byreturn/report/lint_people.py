@@ -109,9 +109,10 @@ def _is_known(member: str, facts: ReportFacts) -> bool:
 def _is_from_outside(place: str, facts: ReportFacts) -> bool:
     """Whether somebody else wrote it: then it is no place of ours. Rare, so it may cost."""
     words = [facts.subject, facts.contact, facts.queue_id, str(facts.postmaster), facts.hello]
-    for one in (*facts.lines, *facts.others):
-        words.extend((str(one.recipient), str(one.diagnosis)))
-    words.extend(line.note for line in facts.lines)
+    for line in facts.lines:
+        words.extend((str(line.recipient), str(line.diagnosis), line.note))
+    for other in facts.others:
+        words.extend((str(other.recipient), str(other.diagnosis)))
     return any(place in word for word in words)
 
 

@@ -144,7 +144,7 @@ def test_a_report_that_breaks_off():
     content = composed()
     for end in range(0, len(content), 7):
         report = parse_report(content[:end])
-        assert report is None or report.reporting_mta.kind in ("", "dns")
+        assert report is None or "dns".startswith(report.reporting_mta.kind)
 
 
 @pytest.mark.parametrize(
