@@ -13,6 +13,7 @@ from byreturn.report.facts import (
     Suggestion,
 )
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
+from byreturn.report.reading import Reading, ReadLine, reading_of
 from byreturn.report.reasons import Judgement, Mender, Reason
 from byreturn.report.suggesting import Suggestions, suggest
 
@@ -28,6 +29,8 @@ __all__ = [
     "ParsedLine",
     "ParsedReport",
     "Progress",
+    "ReadLine",
+    "Reading",
     "Reason",
     "ReportFacts",
     "ReportLine",
@@ -37,5 +40,6 @@ __all__ = [
     "Typed",
     "compose",
     "parse_report",
+    "reading_of",
     "suggest",
 ]

@@ -2,6 +2,7 @@
 
 from byreturn.service.admission import DispatchSettings, claim_quota
 from byreturn.service.connection import Timeouts
+from byreturn.service.hearing import HearingSettings
 from byreturn.service.house import House, HouseSettings
 from byreturn.service.inbound import ListenerSettings
 from byreturn.service.reception import Door, ReceptionSettings
@@ -9,11 +10,13 @@ from byreturn.service.relay import RelaySettings
 from byreturn.service.reporting import ReportSettings
 from byreturn.service.routes import RouteSettings
 from byreturn.service.settlement import DelayRule
+from byreturn.service.suggestions import SuggestionSettings
 
 __all__ = [
     "DelayRule",
     "DispatchSettings",
     "Door",
+    "HearingSettings",
     "House",
     "HouseSettings",
     "ListenerSettings",
@@ -21,6 +24,7 @@ __all__ = [
     "RelaySettings",
     "ReportSettings",
     "RouteSettings",
+    "SuggestionSettings",
     "Timeouts",
     "claim_quota",
 ]
