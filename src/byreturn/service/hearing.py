@@ -53,7 +53,6 @@ class Hearing:
         self, settings: HearingSettings, world: World, worker: Worker, read_foreign: ReadForeign
     ) -> None:
         self._settings = settings
-        self._clock = world.clock
         self._spool = world.spool
         self._journal = world.journal
         self._worker = worker

@@ -72,7 +72,7 @@ def _read(message: Message) -> Reading | None:
 
 
 def _forget_returned(message: Message) -> None:
-    """Empty the messages in the message: who forwards a report does not report, and the original may be one."""
+    """Empty the messages in the message: who forwards a report does not report."""
     for part in _own_parts(message):
         if part.get_content_type() in _WHOLE:
             part.set_payload([])
@@ -102,7 +102,9 @@ def _words_about(address: str, texts: list[str]) -> str:
     # Where a line begins with it, more is said of it than where it is only mentioned.
     begins = re.compile(rf'^[ \t<"]*{re.escape(address)}', re.I | re.M)
     anywhere = re.compile(re.escape(address), re.I)
-    found = ((text, each) for find in (begins, anywhere) for text in texts for each in [find.search(text)] if each)
+    found = (
+        (text, each) for find in (begins, anywhere) for text in texts for each in [find.search(text)] if each
+    )
     text, at = next(found, ("", None))
     if at is None:
         return ""
