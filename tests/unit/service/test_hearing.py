@@ -216,11 +216,12 @@ def test_after_the_end_nothing_is_begun():
     [
         (report(), b"Subject: x\r\n\r\n", True),
         (message(), b"Subject: x\r\n\r\nAuto-Submitted: auto-replied\r\n", False),
-        (message(), AUTO, True),
+        (message(is_bulk=True), AUTO, True),
+        (message(is_bulk=True), b"List-Id: <l.here.example>\r\n\r\n", False),
         (message(), b"Subject: x\r\nContent-Type: Multipart/Report;\r\n\tboundary=x\r\n\r\n", True),
         (message(about=QueueId(1)), AUTO, False),
     ],
-    ids=["null path", "a letter", "auto-submitted", "multipart/report", "ours"],
+    ids=["null path", "a letter", "auto-submitted", "list", "multipart/report", "ours"],
 )
 def test_only_what_may_be_a_report_is_looked_at(of: Message, head: bytes, expected: bool):
     assert may_be_report(of, head) is expected
