@@ -31,12 +31,15 @@ ReadForeign: TypeAlias = Callable[[bytes], Reading | None]
 
 
 class HearingSettings(Struct, frozen=True):
-    """How much is read at once, how much waits for it, and how much of each is looked at."""
+    """How much is read at once, how much waits for it, and how much of each is looked at.
+
+    `lines` of one report are kept at most: they go into one commit, and mail waits behind it.
+    """
 
     at_work: int = 2
     waiting: int = 100
     octets: int = 256 * 1024
-    recipients: int = 1000
+    lines: int = 200
 
 
 class _Arrived(Struct, frozen=True):
@@ -122,7 +125,6 @@ class Hearing:
 
     def _keep(self, arrived: _Arrived, reading: Reading) -> None:
         report_id = arrived.message.id
-        lines = reading.lines[: self._settings.recipients]
         heard = tuple(
             HeardReport(
                 reverse_path=hearer,
@@ -135,9 +137,9 @@ class Hearing:
                 message_id=reading.message_id,
             )
             for hearer in arrived.hearers
-            for line in lines
+            for line in reading.lines[: self._settings.lines]
             if line.recipient or reading.envid or reading.message_id
-        )
+        )[: self._settings.lines]
         if not heard:
             self._end(None)
             return

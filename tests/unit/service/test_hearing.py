@@ -161,8 +161,8 @@ def test_what_names_neither_recipient_nor_message_is_dropped():
 
 def test_a_report_on_very_many_is_bounded():
     lines = tuple(ReadLine(f"a{n}@b.example", Action.FAILED, "") for n in range(50))
-    bench = Bench(read=lambda _: Reading(lines), recipients=10)
-    bench.hear(b"x")
+    bench = Bench(read=lambda _: Reading(lines), lines=10)
+    bench.hear(b"x", to=(*TO_SENDER, recipient(1), recipient(2)))
     bench.worker.run()
     assert len(bench.spool.reports) == 10
     assert bench.told == [("heard", QueueId(1), QueueId(7), 10)]
