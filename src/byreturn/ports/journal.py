@@ -71,6 +71,10 @@ class Journal(Protocol):
         """A report was queued."""
         ...
 
+    def report_heard(self, about: QueueId, report_id: QueueId, count: int) -> None:
+        """Somebody else's report came, on so many recipients of a message that we passed on."""
+        ...
+
     def undeliverable_report(self, message_id: QueueId, address: Mailbox, diagnosis: Diagnosis) -> None:
         """A message with the null reverse path failed: nobody can be told, so it is told here."""
         ...

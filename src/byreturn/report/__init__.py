@@ -18,25 +18,28 @@ from byreturn.report.lint import cleared_complaints, complaints
 from byreturn.report.overrides import NO_OVERRIDES, Override, Overrides
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
 from byreturn.report.plain import compose_plain
+from byreturn.report.reading import Reading, ReadLine, reading_of
 from byreturn.report.reasons import Judgement, Mender, Reason
 from byreturn.report.returned import RETURN_OCTETS
 from byreturn.report.suggesting import Suggestions, suggest
 
 __all__ = [
-    "NO_OVERRIDES",
-    "OTHERS_LISTED",
-    "RETURN_OCTETS",
     "Action",
     "Audience",
     "ComposedReport",
     "Judgement",
     "Kin",
     "Mender",
+    "NO_OVERRIDES",
+    "OTHERS_LISTED",
     "Override",
     "Overrides",
     "ParsedLine",
     "ParsedReport",
     "Progress",
+    "RETURN_OCTETS",
+    "ReadLine",
+    "Reading",
     "Reason",
     "ReportFacts",
     "ReportLine",
@@ -51,6 +54,7 @@ __all__ = [
     "compose_plain",
     "judge",
     "parse_report",
+    "reading_of",
     "suggest",
     "without_8bit",
 ]

@@ -1,8 +1,9 @@
 r"""Reads a delivery status notification: the inverse of compose, for our own and for others' reports.
 
 What arrives claims to be a report and may be anything. So this reads what it finds and judges nothing: a
-text that is no multipart/report with a status part in it is None, and everything else is a ParsedReport
-with empty places where something was missing.
+text without a multipart/report and a status part in it is None, and everything else is a ParsedReport with
+empty places where something was missing. Gateways wrap reports into multiparts of their own, and servers
+their words; so parts are looked for some levels deep, but never inside a message that was returned.
 
 Promises: never raises, whatever the bytes; looks at no more than PARSE_OCTETS of them, in time that grows
 with their number. The texts are a stranger's; who shows them must clean them.
@@ -24,6 +25,7 @@ from byreturn.mail import EnhancedStatus, enhanced_from_text
 PARSE_OCTETS: Final = 4 * 1024 * 1024
 PARSED_RECIPIENTS: Final = 10_000
 _PARTS_LIMIT: Final = 10
+_LEVELS_LIMIT: Final = 4
 _FIELDS_LIMIT: Final = 200
 _TYPE_LIMIT: Final = 4096
 
@@ -31,6 +33,7 @@ _EMPTY_LINE: Final = re.compile(rb"\r?\n\r?\n")
 _LINE_END: Final = re.compile(r"\r?\n")
 _PARAMETER: Final = re.compile(r';\s*([A-Za-z-]{1,40})\s*=\s*(?:"([^"]{0,998})"|([^\s;"]{1,998}))')
 _REPLY_START: Final = re.compile(r"\d{3}(?=[ -]|\Z)")
+_MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,990}>")
 _ESCAPED: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 
 # Of each field the physical lines of its value: the folds of a Diagnostic-Code mean something.
@@ -48,6 +51,7 @@ class ParsedLine(Struct, frozen=True, kw_only=True):
     """What a report says of one recipient. Dates are text, as they stand there.
 
     `diagnostic` holds a reply line by line; for a type other than smtp, what stands there as one line.
+    `localized`: the same for people, without the tag of its language (RFC 6533).
     """
 
     final_recipient: Typed
@@ -57,6 +61,7 @@ class ParsedLine(Struct, frozen=True, kw_only=True):
     remote_mta: Typed = Typed()
     diagnostic_kind: str = ""
     diagnostic: tuple[str, ...] = ()
+    localized: str = ""
     last_attempt_date: str = ""
     will_retry_until: str = ""
 
@@ -65,7 +70,8 @@ class ParsedReport(Struct, frozen=True, kw_only=True):
     """What a report says of a message.
 
     `text` is the part for people, `returned` what came of the original (None: nothing), `is_whole`
-    whether that is all of it. `envelope_id` is None where there was none.
+    whether that is all of it, and `original_message_id` its Message-ID, empty if there is none to be seen.
+    `envelope_id` is None where there was none.
     """
 
     reporting_mta: Typed
@@ -76,6 +82,7 @@ class ParsedReport(Struct, frozen=True, kw_only=True):
     text: str = ""
     returned: bytes | None = None
     is_whole: bool = False
+    original_message_id: str = ""
 
 
 class _Part(Struct, frozen=True):
@@ -86,14 +93,13 @@ class _Part(Struct, frozen=True):
 
 def parse_report(content: bytes) -> ParsedReport | None:
     """Read a report; None if it is none."""
-    fields, rest = _split(content[:PARSE_OCTETS])
-    kind, parameters = _content_type(fields)
-    boundary = parameters.get("boundary", "")
-    if kind != "multipart/report" or not boundary:
+    whole = _entity(content[:PARSE_OCTETS])
+    if not (whole.kind.startswith("multipart/") and whole.boundary):
         return None
-    parts = _leaves(_parts(rest, boundary))
+    parts = _leaves(whole)
+    kinds = {part.kind for part in parts}
     status = next((part for part in parts if part.kind in _STATUS_KINDS), None)
-    if status is None:
+    if status is None or _REPORT_KIND not in kinds:
         return None
     groups = _groups(status.octets)
     if not groups:
@@ -101,7 +107,9 @@ def parse_report(content: bytes) -> ParsedReport | None:
     return _report(groups, parts)
 
 
+_REPORT_KIND: Final = "multipart/report"
 _STATUS_KINDS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_RECIPIENT_FIELDS: Final = frozenset({"final-recipient", "original-recipient"})
 _WHOLE_KINDS: Final = frozenset({"message/rfc822", "message/global"})
 _HEADER_KINDS: Final = frozenset({"text/rfc822-headers", "message/global-headers"})
 
@@ -112,14 +120,20 @@ def _report(groups: Sequence[_Fields], parts: Sequence[_Part]) -> ParsedReport:
     returned = next((part for part in parts if part.kind in _WHOLE_KINDS | _HEADER_KINDS), None)
     return ParsedReport(
         reporting_mta=_typed(about, "reporting-mta"),
-        lines=tuple(_line(group) for group in groups[1:] if "final-recipient" in group),
+        lines=tuple(_line(group) for group in groups[1:] if not _RECIPIENT_FIELDS.isdisjoint(group)),
         envelope_id=_text(about, "original-envelope-id") if "original-envelope-id" in about else None,
         received_from_mta=_typed(about, "received-from-mta"),
         arrival_date=_text(about, "arrival-date"),
         text=text.decode("utf-8", "replace"),
         returned=returned.octets if returned else None,
         is_whole=returned is not None and returned.kind in _WHOLE_KINDS,
+        original_message_id=_message_id(returned.octets) if returned else "",
     )
+
+
+def _message_id(returned: bytes) -> str:
+    found = _MESSAGE_ID.search(_text(_split(returned)[0], "message-id"))
+    return found[0] if found else ""
 
 
 def _line(group: _Fields) -> ParsedLine:
@@ -132,6 +146,7 @@ def _line(group: _Fields) -> ParsedLine:
         remote_mta=_typed(group, "remote-mta"),
         diagnostic_kind=kind,
         diagnostic=lines,
+        localized=_text(group, "localized-diagnostic").partition(";")[2].strip(" \t"),
         last_attempt_date=_text(group, "last-attempt-date"),
         will_retry_until=_text(group, "will-retry-until"),
     )
@@ -218,19 +233,25 @@ def _parts(body: bytes, boundary: str) -> list[_Part]:
     return parts
 
 
-def _leaves(parts: Sequence[_Part]) -> list[_Part]:
-    """Put the forms of the part for people in its place (RFC 6522 section 3); one level is enough."""
-    leaves: list[_Part] = []
-    for part in parts:
-        if part.boundary and part.kind == "multipart/alternative":
-            leaves.extend(_parts(part.octets, part.boundary))
-        else:
-            leaves.append(part)
-    return leaves
+def _leaves(whole: _Part) -> list[_Part]:
+    """List the parts in order, those of a multipart after it; so many levels deep, and so many in all."""
+    found = [_Part(whole.kind, b"")]
+    waiting = [(part, 1) for part in reversed(_parts(whole.octets, whole.boundary))]
+    while waiting and len(found) < _PARTS_LIMIT * _LEVELS_LIMIT:
+        part, level = waiting.pop()
+        found.append(part)
+        if part.boundary and part.kind.startswith("multipart/") and level < _LEVELS_LIMIT:
+            waiting.extend((inner, level + 1) for inner in reversed(_parts(part.octets, part.boundary)))
+    return found
 
 
 def _part(entity: bytes) -> _Part:
-    fields, body = _split(entity[entity.find(b"\n") + 1 :])
+    """Read a part, from the end of the line of its delimiter."""
+    return _entity(entity[entity.find(b"\n") + 1 :])
+
+
+def _entity(entity: bytes) -> _Part:
+    fields, body = _split(entity)
     kind, parameters = _content_type(fields)
     try:
         match _text(fields, "content-transfer-encoding").lower():

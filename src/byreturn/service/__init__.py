@@ -4,20 +4,23 @@ from byreturn.service.admission import DispatchSettings, claim_quota
 from byreturn.service.connection import Timeouts
 from byreturn.service.copies import CLASSES, EXPIRED, Copies
 from byreturn.service.drafting import ReportSettings
+from byreturn.service.hearing import HearingSettings
 from byreturn.service.house import House, HouseSettings
 from byreturn.service.inbound import ListenerSettings
 from byreturn.service.reception import Door, ReceptionSettings
 from byreturn.service.relay import RelaySettings
 from byreturn.service.routes import RouteSettings
 from byreturn.service.settlement import DelayRule
+from byreturn.service.suggestions import SuggestionSettings
 
 __all__ = [
     "CLASSES",
-    "EXPIRED",
     "Copies",
     "DelayRule",
     "DispatchSettings",
     "Door",
+    "EXPIRED",
+    "HearingSettings",
     "House",
     "HouseSettings",
     "ListenerSettings",
@@ -25,6 +28,7 @@ __all__ = [
     "RelaySettings",
     "ReportSettings",
     "RouteSettings",
+    "SuggestionSettings",
     "Timeouts",
     "claim_quota",
 ]

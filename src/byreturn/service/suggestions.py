@@ -112,6 +112,9 @@ class Suggester:
         search = _Search(self._world, self._settings.within, done)
 
         def known(correspondents: _Known) -> None:
+            if not is_insider:
+                # He may have written to an alias of ours, and must not learn here what is behind it.
+                correspondents = tuple(one for one in correspondents if not self._is_local(one[0]))
             if not search.is_over:
                 found = {
                     line.recipient.ordinal: self._suggest(line, correspondents, is_insider=is_insider)
@@ -124,7 +127,7 @@ class Suggester:
     def _suggest(self, line: OwedLine, correspondents: _Known, *, is_insider: bool) -> Suggestions:
         failed = line.recipient.given
         wrong = blamed(line.finding)
-        is_colleague = is_insider and wrong is Wrong.MAILBOX and self._world.directory.is_local(failed.domain)
+        is_colleague = is_insider and wrong is Wrong.MAILBOX and self._is_local(failed)
         near = self._world.directory.near(failed) if is_colleague else ()
         found = suggest(
             failed,
@@ -134,6 +137,9 @@ class Suggester:
         )
         is_possible_only = wrong is Wrong.DOMAIN_PERHAPS
         return structs.replace(found, is_likely=False) if is_possible_only else found
+
+    def _is_local(self, address: Mailbox) -> bool:
+        return self._world.directory.is_local(address.domain)
 
     # --- Correspondents -------------------------------------------------------------------------------
 

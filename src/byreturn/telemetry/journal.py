@@ -164,6 +164,10 @@ class Journal:
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         self._tell("reported", id=id_text(about), report=id_text(report_id), on=said)
 
+    def report_heard(self, about: QueueId, report_id: QueueId, count: int) -> None:
+        """A report of somebody else's came in."""
+        self._tell("report heard", id=id_text(about), report=id_text(report_id), recipients=count)
+
     def undeliverable_report(self, message_id: QueueId, address: Mailbox, diagnosis: Diagnosis) -> None:
         """A report could not be delivered."""
         self._tell("report undeliverable", id=id_text(message_id), to=str(address), why=str(diagnosis))

@@ -173,3 +173,60 @@ def test_hostile_sizes_are_bounded():
     report = parse_report(start + status + b"".join(b"F%d: x\r\n" % n for n in range(100_000)))
     assert report is not None
     assert report.lines == ()
+
+
+# --- Wrapped, localized, and with the original's Message-ID ---------------------------------------------
+
+STATUS = b"Reporting-MTA: dns; a.example\n\nFinal-Recipient: rfc822; b@c.example\nAction: failed\n"
+
+
+def wrapped(depth: int) -> bytes:
+    """A report inside so many other multiparts."""
+    entity = (
+        b"Content-Type: multipart/report; boundary=r\n\n--r\nContent-Type: message/delivery-status\n\n"
+        + STATUS
+        + b"--r\nContent-Type: text/rfc822-headers\n\nMessage-ID:\n <x@y.example>\n\n--r--\n"
+    )
+    for level in range(depth):
+        mark = b"w%d" % level
+        entity = b"Content-Type: multipart/mixed; boundary=" + mark + b"\n\n--" + mark + b"\n" + entity
+        entity += b"--" + mark + b"--\n"
+    return entity
+
+
+def test_a_report_in_the_parts_of_a_gateway_is_read_some_levels_deep():
+    for depth in range(4):
+        report = parse_report(wrapped(depth))
+        assert report is not None, depth
+        assert report.lines[0].final_recipient.value == "b@c.example"
+        assert report.original_message_id == "<x@y.example>"
+    assert parse_report(wrapped(10)) is None
+
+
+def test_a_status_in_a_multipart_that_is_no_report_is_none():
+    assert parse_report(wrapped(0).replace(b"multipart/report", b"multipart/mixed")) is None
+
+
+def test_a_report_inside_a_forwarded_message_is_not_the_report():
+    forwarded = b"Content-Type: multipart/mixed; boundary=f\n\n--f\nContent-Type: message/rfc822\n\n"
+    assert parse_report(forwarded + wrapped(0) + b"--f--\n") is None
+
+
+def test_a_recipient_that_only_the_original_recipient_names():
+    report = parse_report(wrapped(0).replace(b"Final-Recipient", b"Original-Recipient"))
+    assert report is not None
+    assert report.lines[0].original_recipient == Typed("rfc822", "b@c.example")
+    assert report.lines[0].final_recipient == Typed()
+
+
+def test_a_localized_diagnostic_without_the_tag_of_its_language():
+    text = "Localized-Diagnostic: de-DE; Postfach gelöscht\n".encode()
+    report = parse_report(wrapped(0).replace(b"Action: failed\n", b"Action: failed\n" + text))
+    assert report is not None
+    assert report.lines[0].localized == "Postfach gelöscht"
+
+
+def test_an_original_without_a_usable_message_id():
+    report = parse_report(wrapped(0).replace(b"<x@y.example>", b"x@y.example"))
+    assert report is not None
+    assert report.original_message_id == ""

@@ -221,6 +221,18 @@ def test_a_colleague_is_named_to_an_insider_only():
         assert not bench.answers[0] or bench.answers[0][0].candidates[0].kin is Kin.COLLEAGUE
 
 
+def test_an_outsider_hears_of_no_mailbox_of_ours_even_if_he_wrote_to_it():
+    for is_insider in (True, False):
+        bench = Bench()
+        bench.knows("hidden.member@here.example")
+        lines = (
+            owed_line("hiden.member@here.example", NO_MAILBOX),
+            owed_line("x@heere.example", NO_DOMAIN, 1),
+        )
+        bench.ask(owed(*lines), is_insider=is_insider)
+        assert sorted(bench.answers[0]) == ([0, 1] if is_insider else [])
+
+
 def test_the_null_path_asks_nothing():
     bench = Bench()
     about = message(priority=Priority.REPORT)
