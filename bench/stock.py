@@ -118,7 +118,7 @@ class _Builder:
             Recipient(0, address, address, destination),
             Waiting(due_at, 1),
             _finding(destination),
-            accepted_at + 4 * HOUR + DAY,
+            (accepted_at + 4 * HOUR + DAY,),
         )
         return NewMessage(message, (recipient,), _CONTENT)
 

@@ -148,10 +148,11 @@ class Spool:
             address = mailbox_from_text(text)
             original = mailbox_from_text(given) if given else address
             recipient = Recipient(ordinal, address, original, normal_domain(address.domain), notify)
+            notices = () if notice_at is None else (notice_at,)
             if waits is None:
                 news.append(NewRecipient(recipient, InFlight(Fence(self._spool.epoch, 1))))
             else:
-                news.append(NewRecipient(recipient, Waiting(at, 0), waits, notice_at))
+                news.append(NewRecipient(recipient, Waiting(at, 0), waits, notices))
         self._do(self._spool.accept, NewMessage(message, tuple(news), b"Subject: x\r\n\r\ny\r\n"))
         return ident
 

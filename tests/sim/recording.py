@@ -11,15 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from byreturn.mail import Destination, Duration, Instant, QueueId
+from byreturn.mail import Destination, Duration, Instant, Mailbox, QueueId
 from byreturn.ports import (
     Braked,
     Claimed,
     Clock,
     ContentReader,
     ContentWriter,
+    Correspondent,
     DestinationNews,
     Expiry,
+    HeardReport,
     Lesson,
     NewMessage,
     OwedDue,
@@ -138,6 +140,19 @@ class RecordingSpool:
 
     def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
         self._spool.past(destination, done)
+
+    def correspondents(
+        self, sender: Mailbox, limit: int, done: Callable[[tuple[Correspondent, ...] | SpoolFault], None]
+    ) -> None:
+        self._spool.correspondents(sender, limit, done)
+
+    def heard(
+        self,
+        reports: tuple[HeardReport, ...],
+        done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None],
+    ) -> None:
+        if watched := self._watch("heard", reports, done):
+            self._spool.heard(reports, watched)
 
     def denied(
         self, destination: Destination, since: Instant | None, done: Callable[[SpoolFault | None], None]

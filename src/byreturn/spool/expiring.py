@@ -120,9 +120,7 @@ def _end(connection: sqlite3.Connection, over: _Over, now: Instant, how: Ending)
     finding = over.finding
     text = finding_text(finding)
     connection.execute(SQL["expire_recipient"], (now, text, *where))
-    connection.execute(
-        SQL["add_attempt"], (*where, over.attempts + 1, over.found_at, now, "expired", text)
-    )
+    connection.execute(SQL["add_attempt"], (*where, over.attempts + 1, over.found_at, now, "expired", text))
     end_notices(connection, *where)
     reverse_path = reverse_path_from_text(over.reverse_path)
     action = owed_for(RanOutOfTime(finding), reverse_path, Notify(over.notify), passed_on=False)

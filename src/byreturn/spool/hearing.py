@@ -31,9 +31,7 @@ _RECIPIENTS_LOOKED_AT: Final = 3_000
 _ENVIDS_LOOKED_AT: Final = 10_000
 
 
-def correspondents(
-    connection: sqlite3.Connection, sender: Mailbox, limit: int
-) -> tuple[Correspondent, ...]:
+def correspondents(connection: sqlite3.Connection, sender: Mailbox, limit: int) -> tuple[Correspondent, ...]:
     """Name the addresses that took mail of a sender; see `ports.Spool.correspondents`."""
     latest: dict[str, Instant] = {}
     asked = (str(sender), MESSAGES_LOOKED_AT, _RECIPIENTS_LOOKED_AT)
@@ -46,9 +44,7 @@ def correspondents(
 # --- What others report -------------------------------------------------------------------------------
 
 
-def heard(
-    connection: sqlite3.Connection, reports: tuple[HeardReport, ...]
-) -> tuple[QueueId | None, ...]:
+def heard(connection: sqlite3.Connection, reports: tuple[HeardReport, ...]) -> tuple[QueueId | None, ...]:
     """Add what others report to the stories of our messages; see `ports.Spool.heard`."""
     return tuple(_hear(connection, report) for report in reports)
 

@@ -80,9 +80,7 @@ def settle(
         (message_id, due_at)
         for message_id, count in touched.items()
         if (
-            due_at := review(
-                connection, message_id, now, count=count, keep_content=keep_content, files=files
-            )
+            due_at := review(connection, message_id, now, count=count, keep_content=keep_content, files=files)
         )
         is not None
     ]
