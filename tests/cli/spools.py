@@ -37,6 +37,7 @@ from byreturn.policy import LESSON_HOLDS, BrakeCause, Fence, InFlight, Topic, Wa
 from byreturn.ports import (
     Braked,
     DestinationNews,
+    HeardReport,
     Lesson,
     NewMessage,
     NewRecipient,
@@ -148,10 +149,11 @@ class Spool:
             address = mailbox_from_text(text)
             original = mailbox_from_text(given) if given else address
             recipient = Recipient(ordinal, address, original, normal_domain(address.domain), notify)
+            notices = () if notice_at is None else (notice_at,)
             if waits is None:
                 news.append(NewRecipient(recipient, InFlight(Fence(self._spool.epoch, 1))))
             else:
-                news.append(NewRecipient(recipient, Waiting(at, 0), waits, notice_at))
+                news.append(NewRecipient(recipient, Waiting(at, 0), waits, notices))
         self._do(self._spool.accept, NewMessage(message, tuple(news), b"Subject: x\r\n\r\ny\r\n"))
         return ident
 
@@ -192,6 +194,21 @@ class Spool:
         """Let hosts ask for less."""
         self._clock.at = at
         self._do(self._spool.learn, Lesson(hosts, kind, value, str(reason), at, at + LESSON_HOLDS))
+
+    def claim(self, *, at: int) -> None:
+        """Book what is due."""
+        self._clock.at = at
+        self._do(self._spool.claim, at, 100, {})
+
+    def hear(self, about: QueueId, to: Mailbox, text: str, *, report_id: QueueId, at: int) -> None:
+        """Let somebody else report a failure."""
+        self._clock.at = at
+        message = self._messages[about]
+        heard = HeardReport(
+            reverse_path=message.reverse_path, report_id=report_id, at=at, action="failed", text=text,
+            recipient=to, message_id=message.message_id,
+        )  # fmt: skip
+        assert self._do(self._spool.heard, (heard,)) == (about,)
 
     def deny(self, destination: str, *, since: int) -> None:
         """Let the DNS deny a destination that took mail."""

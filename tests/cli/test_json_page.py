@@ -40,16 +40,19 @@ VERSION_1 = {
     QueueShape: "at server_running recipients totals",
     TraceShape: "at address recipients",
     MessageShape: """at id reverse_path subject message_id accepted_at expires_at octets recipient_count body
-        ret envid priority is_bulk about origin recipients""",
+        ret envid priority is_bulk about origin recipients later""",
     SendTestShape: "outcome server reverse_path recipient reply id message",
     CheckShape: "file ok errors effective",
     shapes.RecipientShape: """id reverse_path subject octets accepted_at recipient given destination state
         disposition changed_at expires_at attempts next_try_at status diagnosis destination_failing""",
-    shapes.LifeShape: "ordinal notify orcpt history reports",
+    shapes.LifeShape: "ordinal notify orcpt history reports later",
     shapes.DiagnosisShape: "who host address phase code status lines cause detail",
     shapes.FailingShape: "since failures next_try_at diagnosis others_waiting",
     shapes.AttemptShape: "number event began_at ended_at status diagnosis",
-    shapes.ReportShape: "action due_at owed_at is_silent report_id sent_at report_state",
+    shapes.ReportShape: "action due_at owed_at is_silent report_id sent_at report_state kind",
+    shapes.LaterShape: "at action text report_id host",
+    shapes.ReportsShape: "at undeliverable reports",
+    shapes.ReportMadeShape: "about",
     shapes.BrakeShape: "at server_running on since why cause destinations_held server",
     shapes.ServerShape: """connections connections_unproven connections_limit recipients_in_flight
         destinations_failing""",

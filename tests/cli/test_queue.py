@@ -20,7 +20,7 @@ def filled(byreturn, spool):
     done = spool.accept("info@here.example", at=NOON - DAY)
     spool.settle(done, Stored(WeFound(Cause.STORED)), at=NOON - DAY + 5)
     grey = spool.accept("bob@there.example")
-    spool.settle(grey, PutOff(GREYLISTED, NOON + 2 * HOUR), at=NOON + 130, delay_notice_at=NOON + 4 * HOUR)
+    spool.settle(grey, PutOff(GREYLISTED, NOON + 2 * HOUR), at=NOON + 130, delay_notices=(NOON + 4 * HOUR,))
     for number in range(2):
         at = NOON + (10 + number) * MINUTE
         spool.accept(f"carol{number}@silent.example", at=at, waits=SILENT, notice_at=at + 20 * MINUTE)

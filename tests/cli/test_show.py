@@ -7,7 +7,20 @@ import pytest
 from tests.cli.running import is_golden
 from tests.cli.spools import GREYLISTED, NO_SUCH_USER, NOON, SILENT, peer
 
-from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Action, Cause, Notify, Phase, Priority, WeFound, id_text
+from byreturn.mail import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Action,
+    Cause,
+    Notify,
+    Phase,
+    Priority,
+    WeFound,
+    id_text,
+    mailbox_from_text,
+)
 from byreturn.policy import PutOff, RanOutOfTime, Refused, Relayed, Stored, Uncertain
 
 STORED = Stored(WeFound(Cause.STORED))
@@ -142,7 +155,7 @@ def test_a_report_to_come(byreturn, spool):
     (report,) = json.loads(byreturn("show", id_text(ident), "--json").out)["recipients"][0]["reports"]
     assert report == {
         "action": "failed", "due_at": "2026-11-23T12:00:01.360Z", "owed_at": "2026-11-23T12:00:00.360Z",
-        "is_silent": False, "report_id": None, "sent_at": None, "report_state": None,
+        "is_silent": False, "report_id": None, "sent_at": None, "report_state": None, "kind": "report",
     }  # fmt: skip
 
 
@@ -227,3 +240,40 @@ def test_the_message_ahead_in_line_speaks_for_those_behind_it(byreturn, spool):
     assert "NEXT TRY in 14 min" in out
     (event,) = json.loads(byreturn("show", id_text(ident), "--json").out)["recipients"][0]["history"]
     assert event["event"] == "put_off_with_another"
+
+
+def test_what_others_report_later(byreturn, spool):
+    byreturn.now = NOON + HOUR
+    sent = spool.accept("bob@there.example", "carol@there.example")
+    for ordinal in (0, 1):
+        spool.settle(sent, TAKEN, at=NOON + 9, ordinal=ordinal)
+    brought = spool.accept("ann@here.example", sender=None, at=NOON + MINUTE)
+    for to, text in (("bob@there.example", "550 5.2.2 Full\x1b"), ("zoe@third.example", "550 5.1.1 Unknown")):
+        spool.hear(sent, mailbox_from_text(to), text, report_id=brought, at=NOON + MINUTE)
+    assert is_golden(byreturn("show", id_text(sent)).out, "show-later.txt")
+    shown = json.loads(byreturn("show", id_text(sent), "--json").out)
+    assert [[one["text"] for one in each["later"]] for each in shown["recipients"]] == [
+        ["550 5.2.2 Full\x1b"],
+        [],
+    ]
+    assert shown["later"] == [
+        {
+            "at": "2026-11-23T12:01:00.000Z",
+            "action": "failed",
+            "text": "550 5.1.1 Unknown",
+            "report_id": id_text(brought),
+            "host": "client.here.example",
+        }
+    ]
+
+
+def test_word_that_it_has_gone_through_and_a_copy(byreturn, spool):
+    byreturn.now = NOON + 6 * HOUR
+    sent = spool.accept("bob@there.example", "nobody@there.example")
+    spool.settle(sent, PutOff(GREYLISTED, NOON + 5 * HOUR), at=NOON + 9, delay_notices=(NOON + HOUR,))
+    spool.settle(sent, Refused(NO_SUCH_USER), at=NOON + 9, ordinal=1, is_copied=True)
+    spool.report(sent, at=NOON + 2 * HOUR)
+    spool.claim(at=NOON + 5 * HOUR)
+    spool.settle(sent, TAKEN, at=NOON + 5 * HOUR, attempt=2)
+    out = byreturn("show", id_text(sent)).out
+    assert is_golden(out, "show-cleared.txt")

@@ -43,13 +43,16 @@ from byreturn.mail import (
     Diagnosis,
     Duration,
     Instant,
+    Mailbox,
     Message,
+    NullPath,
     Priority,
     QueueId,
     Recipient,
     WeFound,
     first_id_at,
 )
+from byreturn.mail.xtext import xtext_decode
 from byreturn.policy import (
     FINAL,
     Booked,
@@ -61,6 +64,7 @@ from byreturn.policy import (
     RanOutOfTime,
     Relayed,
     State,
+    Stored,
     Unbooked,
     Waiting,
     advance,
@@ -70,21 +74,28 @@ from byreturn.policy import (
 )
 from byreturn.ports import (
     KNOWN_LIMIT,
+    LATER_LIMIT,
     LESSONS_LIMIT,
+    OTHERS_LIMIT,
     Braked,
     Claimed,
     Clock,
     ContentReader,
     ContentWriter,
+    Correspondent,
     DestinationNews,
+    Ended,
     Expiry,
+    HeardReport,
     Lesson,
     NewMessage,
     Opened,
+    OtherRecipient,
     OwedDue,
     OwedLine,
     OwedReport,
     Past,
+    ReportKind,
     Settled,
     Settling,
     SpoolFault,
@@ -93,11 +104,15 @@ from byreturn.ports import (
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[str, int], SpoolFault | None]
 Key: TypeAlias = tuple[QueueId, int]
+# A line of what is owed: for which recipient, what (a report by its action, else CLEARED or COPY), and of delay
+# notices its number.
+Owed: TypeAlias = tuple[int, Action | ReportKind, int]
 
 BOOKED_FOR: Final[Duration] = 15 * MINUTE
 PROBE_BOOKED_FOR: Final[Duration] = 30 * MINUTE
 RESTART_SPREAD: Final[Duration] = 2 * SECOND
 INTERRUPTIONS_LIMIT: Final = 3
+SENT_LOOKED_AT: Final = 300
 NOBODY_TOLD: Final = QueueId(0)
 INTERRUPTION: Final = WeFound(Cause.INTERRUPTED, "the server stopped during the attempt")
 
@@ -119,6 +134,7 @@ class ModelSettings(Struct, frozen=True):
     keep_content: Duration = 3 * DAY
     keep_octets: int = 1024**3
     quota: int = 1000
+    copy_expired: bool = False
     reads_inside: bool = True
 
 
@@ -202,13 +218,14 @@ class Disk(Struct):
     messages: dict[QueueId, Message] = field(default_factory=dict)
     lives: dict[QueueId, dict[int, Life]] = field(default_factory=dict)
     queue: dict[QueueId, None] = field(default_factory=dict)  # messages with a recipient that is not final
-    owed: dict[QueueId, dict[tuple[int, Action], Line]] = field(default_factory=dict)
-    reported: dict[QueueId, dict[tuple[int, Action], Line]] = field(default_factory=dict)
+    owed: dict[QueueId, dict[Owed, Line]] = field(default_factory=dict)
+    reported: dict[QueueId, dict[Owed, Line]] = field(default_factory=dict)
     reports: dict[QueueId, list[QueueId]] = field(default_factory=dict)  # by the message they are about
     contents: dict[QueueId, Content] = field(default_factory=dict)
     sealed: dict[QueueId, bytes] = field(default_factory=dict)  # large contents not yet accepted
     health: dict[Destination, Health] = field(default_factory=dict)
     history: dict[QueueId, list[Attempt]] = field(default_factory=dict)
+    later: dict[QueueId, list[tuple[int | None, HeardReport]]] = field(default_factory=dict)
     known: dict[Destination, Past] = field(default_factory=dict)
     lessons: dict[tuple[str, str], Lesson] = field(default_factory=dict)
     brake: Braked | None = None
@@ -221,6 +238,21 @@ class Disk(Struct):
             for life in self.lives[message_id].values():
                 if isinstance(life.state, Waiting):
                     yield message_id, life, life.state
+
+
+def _kind_of(owed: Owed) -> ReportKind:
+    return owed[1] if isinstance(owed[1], ReportKind) else ReportKind.REPORT
+
+
+def _gathers(owed: Owed) -> bool:
+    """Whether a line waits for its siblings, and they for it: all of a report but delays."""
+    return isinstance(owed[1], Action) and owed[1] is not Action.DELAYED
+
+
+def _is_known_as(recipient: Recipient, address: Mailbox) -> bool:
+    original = xtext_decode((recipient.orcpt or "").partition(";")[2]) or ""
+    known = (str(recipient.address), str(recipient.given), original)
+    return str(address).casefold() in [one.casefold() for one in known]
 
 
 # --- Contents -----------------------------------------------------------------------------------------
@@ -378,6 +410,14 @@ class ModelSpool:
         """Forget what is past its keeping."""
         self._commit("purge", (now, limit), lambda: self._purge(now, limit), done)
 
+    def heard(
+        self,
+        reports: tuple[HeardReport, ...],
+        done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None],
+    ) -> None:
+        """Add what others report to the stories of our messages."""
+        self._commit("heard", (reports,), lambda: tuple(self._hear(one) for one in reports), done)
+
     def denied(
         self, destination: Destination, since: Instant | None, done: Callable[[SpoolFault | None], None]
     ) -> None:
@@ -409,6 +449,12 @@ class ModelSpool:
     ) -> None:
         """Read what a report must say."""
         self._read("take_owed", lambda: self._take_owed(message_id, now), done)
+
+    def correspondents(
+        self, sender: Mailbox, limit: int, done: Callable[[tuple[Correspondent, ...] | SpoolFault], None]
+    ) -> None:
+        """Name the addresses that took mail of this sender."""
+        self._read("correspondents", lambda: self._correspondents(sender, limit), done)
 
     def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
         """Tell when a destination last took mail."""
@@ -599,10 +645,10 @@ class ModelSpool:
             expires_at = message.expires_at if one.expires_at is None else one.expires_at
             lives[ordinal] = Life(one.recipient, one.state, at, at, heard_at, one.finding, expires_at)
             disk.changes.append(Change(at, self.epoch, (message.id, ordinal), None, one.state))
-            if isinstance(one.state, Waiting) and one.delay_notice_at is not None:
-                self._note_owed(message.id, ordinal, Action.DELAYED, one.delay_notice_at, at)
+            if isinstance(one.state, Waiting):
+                self._owe_notices((message.id, one.recipient), one.delay_notices, one.early_notice_at, at)
         for ordinal in new.expanded:
-            self._note_owed(message.id, ordinal, Action.EXPANDED, at, at)
+            self._note_owed(message.id, (ordinal, Action.EXPANDED, 0), at, at)
         return None
 
     # --- Settling -------------------------------------------------------------------------------------
@@ -643,12 +689,16 @@ class ModelSpool:
         self._move(message_id, life, settling.event, now)
         life.heard_at = now if life.heard_at is None else life.heard_at
         if isinstance(life.state, Waiting):
-            if settling.delay_notice_at is not None:
-                self._note_owed(message_id, ordinal, Action.DELAYED, settling.delay_notice_at, now)
+            notices, early_at = settling.delay_notices, settling.early_notice_at
+            self._owe_notices((message_id, life.recipient), notices, early_at, now)
             return True
-        self._withdraw_delay_notice(message_id, ordinal)
+        self._withdraw_delay_notices(message_id, ordinal)
         if settling.owed is not None:
             self._owe(message_id, ordinal, settling.owed, now)
+        elif isinstance(life.state, Delivered) and self._was_told(message_id, ordinal, Action.DELAYED):
+            self._note_owed(message_id, (ordinal, ReportKind.CLEARED, 0), now, now)
+        if settling.is_copied:
+            self._note_owed(message_id, (ordinal, ReportKind.COPY, 0), now + self.settings.gather, now)
         return True
 
     def _move(self, message_id: QueueId, life: Life, event: Event, now: Instant) -> None:
@@ -676,31 +726,54 @@ class ModelSpool:
 
     def _owe(self, message_id: QueueId, ordinal: int, action: Action, now: Instant) -> None:
         """Note a report that is owed; it joins one that waits already."""
-        pending = [
-            line.due_at
-            for (_, other), line in self.disk.owed.get(message_id, {}).items()
-            if other is not Action.DELAYED
-        ]
+        pending = [line.due_at for owed, line in self.disk.owed.get(message_id, {}).items() if _gathers(owed)]
         due_at = report_due_at(
             now=now,
-            reports_so_far=len(self.disk.reports.get(message_id, ())),
+            reports_so_far=len(self._told(message_id, ReportKind.REPORT)),
             gather=self.settings.gather,
             somebody_unheard=self._somebody_unheard(message_id),
         )
-        self._note_owed(message_id, ordinal, action, min(pending, default=due_at), now)
+        self._note_owed(message_id, (ordinal, action, 0), min(pending, default=due_at), now)
 
-    def _note_owed(
-        self, message_id: QueueId, ordinal: int, action: Action, due_at: Instant, at: Instant
-    ) -> None:
-        if (ordinal, action) not in self.disk.reported.get(message_id, {}):
+    def _note_owed(self, message_id: QueueId, owed: Owed, due_at: Instant, at: Instant) -> None:
+        if owed not in self.disk.reported.get(message_id, {}):
             lines = self.disk.owed.setdefault(message_id, {})
-            lines.setdefault((ordinal, action), Line(due_at, at))
+            lines.setdefault(owed, Line(due_at, at))
 
-    def _withdraw_delay_notice(self, message_id: QueueId, ordinal: int) -> None:
+    def _owe_notices(
+        self,
+        who: tuple[QueueId, Recipient],
+        notices: tuple[Instant, ...],
+        early_at: Instant | None,
+        at: Instant,
+    ) -> None:
+        message_id, recipient = who
+        if notices and early_at is not None and recipient.destination not in self.disk.known:
+            notices = (early_at, *notices[1:])
+        for number, due_at in enumerate(notices):
+            self._note_owed(message_id, (recipient.ordinal, Action.DELAYED, number), due_at, at)
+
+    def _withdraw_delay_notices(self, message_id: QueueId, ordinal: int) -> None:
         lines = self.disk.owed.get(message_id, {})
-        lines.pop((ordinal, Action.DELAYED), None)
+        for owed in [owed for owed in lines if owed[:2] == (ordinal, Action.DELAYED)]:
+            del lines[owed]
         if not lines:
             self.disk.owed.pop(message_id, None)
+
+    def _was_told(self, message_id: QueueId, ordinal: int, action: Action) -> bool:
+        return any(
+            owed[:2] == (ordinal, action) and line.report_id != NOBODY_TOLD
+            for owed, line in self.disk.reported.get(message_id, {}).items()
+        )
+
+    def _told(self, message_id: QueueId, *kinds: ReportKind) -> list[QueueId]:
+        """Name the reports of these kinds that were made about a message, oldest first."""
+        other = {
+            line.report_id
+            for owed, line in self.disk.reported.get(message_id, {}).items()
+            if _kind_of(owed) not in kinds
+        }
+        return sorted(set(self.disk.reports.get(message_id, ())) - other)
 
     def _somebody_unheard(self, message_id: QueueId) -> bool:
         return any(life.heard_at is None for life in self.disk.lives[message_id].values())
@@ -710,9 +783,10 @@ class ModelSpool:
         dues: list[tuple[QueueId, Instant]] = []
         for message_id in touched:
             lines = self.disk.owed.get(message_id, {})
-            if not self.disk.reports.get(message_id) and not self._somebody_unheard(message_id):
-                for (_, action), line in lines.items():
-                    if action is not Action.DELAYED:
+            told = self._told(message_id, ReportKind.REPORT)
+            if not told and not self._somebody_unheard(message_id):
+                for owed, line in lines.items():
+                    if _gathers(owed):
                         line.due_at = min(line.due_at, now)
             if lines:
                 dues.append((message_id, min(line.due_at for line in lines.values())))
@@ -804,29 +878,77 @@ class ModelSpool:
         return OwedDue(tuple(due[:limit]), next_due_at)
 
     def _take_owed(self, message_id: QueueId, now: Instant) -> OwedReport | None:
-        owed = self.disk.owed.get(message_id, {})
-        if not any(line.due_at <= now for line in owed.values()):
+        disk = self.disk
+        owed = disk.owed.get(message_id, {})
+        due = {_kind_of(one) for one, line in owed.items() if line.due_at <= now}
+        if not due:
             return None
-        lines = tuple(
-            self._line(message_id, ordinal, action, owed[ordinal, action])
-            for ordinal, action in sorted(owed)
-            if action is not Action.DELAYED or owed[ordinal, action].due_at <= now
+        kind = min(due, key=list(ReportKind).index)
+        chosen: dict[tuple[int, Action | ReportKind], Line] = {}
+        for one in sorted(owed):
+            is_due = owed[one].due_at <= now or one[1] is not Action.DELAYED
+            if _kind_of(one) is kind and is_due:
+                chosen.setdefault(one[:2], owed[one])
+        lines = tuple(self._line(message_id, *one, line) for one, line in chosen.items())
+        reports = self._told(message_id, ReportKind.REPORT, ReportKind.CLEARED)
+        others = self._others(message_id, {ordinal for ordinal, _ in chosen})
+        if kind is ReportKind.COPY:
+            others = []
+        return OwedReport(
+            message=disk.messages[message_id],
+            lines=lines,
+            thread=tuple(disk.messages[report_id].message_id for report_id in reports),
+            named_count=len({str(life.recipient.given) for life in disk.lives[message_id].values()}),
+            kind=kind,
+            others=tuple(others[:OTHERS_LIMIT]),
+            other_count=len(others),
         )
-        reports = sorted(self.disk.reports.get(message_id, ()))
-        thread = tuple(self.disk.messages[report_id].message_id for report_id in reports)
-        named = {str(life.recipient.given) for life in self.disk.lives[message_id].values()}
-        return OwedReport(self.disk.messages[message_id], lines, thread, len(named))
 
-    def _line(self, message_id: QueueId, ordinal: int, action: Action, line: Line) -> OwedLine:
+    def _others(self, message_id: QueueId, ordinals: set[int]) -> list[OtherRecipient]:
+        lives = [life for n, life in self.disk.lives[message_id].items() if n not in ordinals]
+        lives.sort(key=lambda life: (isinstance(life.state, FINAL), life.recipient.ordinal))
+        return [self._other(message_id, life) for life in lives]
+
+    def _other(self, message_id: QueueId, life: Life) -> OtherRecipient:
+        ordinal = life.recipient.ordinal
+        notices = [
+            line.due_at
+            for owed, line in self.disk.owed.get(message_id, {}).items()
+            if owed[:2] == (ordinal, Action.DELAYED)
+        ]
+        next_try_at, finding = self._outlook(life)
+        return OtherRecipient(
+            recipient=life.recipient,
+            state=life.state,
+            finding=finding,
+            changed_at=life.changed_at,
+            expires_at=life.expires_at,
+            next_try_at=next_try_at,
+            notice_at=min(notices, default=None),
+            is_told=self._was_told(message_id, ordinal, Action.FAILED),
+        )
+
+    def _outlook(self, life: Life) -> tuple[Instant | None, Diagnosis | None]:
+        """Tell when one that waits is tried next, and the last that is known of it."""
+        if not isinstance(life.state, Waiting):
+            return None, life.finding
+        health = self.disk.health.get(life.recipient.destination)
+        if health is None:
+            return life.state.due_at, life.finding
+        # It waits for the destination, whose last probe speaks for all who wait there.
+        return max(life.state.due_at, health.probe_at), health.news.finding or life.finding
+
+    def _line(self, message_id: QueueId, ordinal: int, what: Action | ReportKind, line: Line) -> OwedLine:
         life = self.disk.lives[message_id][ordinal]
-        finding, next_try_at = life.finding, None
-        if isinstance(life.state, Waiting):
-            next_try_at = life.state.due_at
-            health = self.disk.health.get(life.recipient.destination)
-            if health is not None:
-                # It waits for the destination, whose last probe speaks for all who wait there.
-                next_try_at = max(next_try_at, health.probe_at)
-                finding = health.news.finding or finding
+        next_try_at, finding = self._outlook(life)
+        attempts = [one for one in self.disk.history.get(message_id, ()) if one.ordinal == ordinal]
+        match what:
+            case Action():
+                action = what
+            case ReportKind.COPY:
+                action = Action.FAILED
+            case _:
+                action = Action.DELIVERED if attempts[-1].event is Stored else Action.RELAYED
         return OwedLine(
             recipient=life.recipient,
             action=action,
@@ -835,28 +957,25 @@ class ModelSpool:
             at=line.at,
             expires_at=life.expires_at,
             next_try_at=next_try_at,
-            last_attempt_at=max(
-                (
-                    attempt.began_at
-                    for attempt in self.disk.history.get(message_id, ())
-                    if attempt.ordinal == ordinal
-                ),
-                default=None,
-            ),
+            last_attempt_at=max((attempt.began_at for attempt in attempts), default=None),
         )
 
     def _report(self, owed: OwedReport, new: NewMessage | None) -> bool | SpoolFault:
-        message_id = owed.message.id
+        message_id, now = owed.message.id, self._clock.now()
         lines = self.disk.owed.get(message_id, {})
-        keys = [(line.recipient.ordinal, line.action) for line in owed.lines]
-        if not all(key in lines for key in keys):
+        meant = [
+            (line.recipient.ordinal, line.action if owed.kind is ReportKind.REPORT else owed.kind)
+            for line in owed.lines
+        ]
+        if not {one[:2] for one in lines}.issuperset(meant):
             return False
         if new is not None and (fault := self._accept(new)) is not None:
             return fault
         reported = self.disk.reported.setdefault(message_id, {})
-        for key in keys:
-            reported[key] = lines.pop(key)
-            reported[key].report_id = NOBODY_TOLD if new is None else new.message.id
+        for one in [one for one in lines if one[:2] in meant]:
+            if one[1] is not Action.DELAYED or lines[one].due_at <= now:
+                reported[one] = lines.pop(one)
+                reported[one].report_id = NOBODY_TOLD if new is None else new.message.id
         if not lines:
             del self.disk.owed[message_id]
         return True
@@ -872,7 +991,7 @@ class ModelSpool:
         )
         probe: dict[Destination, None] = {}
         touched: dict[QueueId, None] = {}
-        expired = 0
+        expired: list[Ended] = []
         for _, message_id, ordinal in over:
             life = disk.lives[message_id][ordinal]
             assert isinstance(life.state, Waiting)
@@ -882,18 +1001,17 @@ class ModelSpool:
                 if len(probe) < limit:
                     probe[destination] = None
                 continue
-            if expired == limit:
+            if len(expired) == limit:
                 break
-            self._run_out_of_time(message_id, life, health, now)
+            expired.append(self._run_out_of_time(message_id, life, health, now))
             touched[message_id] = None
-            expired += 1
         for destination in probe:
             if not self._is_probing(destination):
                 disk.health[destination].probe_at = min(disk.health[destination].probe_at, now)
         owed = self._review(touched, now)
         later = [life.expires_at for _, life, _ in disk.waiting()]
-        next_at = now if expired == limit else min((at for at in later if at > now), default=None)
-        return Expiry(expired, owed, tuple(probe), next_at)
+        next_at = now if len(expired) == limit else min((at for at in later if at > now), default=None)
+        return Expiry(tuple(expired), owed, tuple(probe), next_at)
 
     def _probe(self, destination: Destination, now: Instant) -> bool:
         health = self.disk.health.get(destination)
@@ -914,19 +1032,24 @@ class ModelSpool:
             for life in self.disk.lives[message_id].values()
         )
 
-    def _run_out_of_time(self, message_id: QueueId, life: Life, health: Health, now: Instant) -> None:
+    def _run_out_of_time(self, message_id: QueueId, life: Life, health: Health, now: Instant) -> Ended:
         finding = health.news.finding or life.finding
         assert finding is not None, "a failing destination has a finding"
         event = RanOutOfTime(finding)
+        message, recipient = self.disk.messages[message_id], life.recipient
         self._note(message_id, life, health.found_at, now, RanOutOfTime, finding)
         life.finding = finding
         life.heard_at = now if life.heard_at is None else life.heard_at
         self._move(message_id, life, event, now)
-        self._withdraw_delay_notice(message_id, life.recipient.ordinal)
-        reverse_path = self.disk.messages[message_id].reverse_path
-        action = owed_for(event, reverse_path, life.recipient.notify, passed_on=False)
+        self._withdraw_delay_notices(message_id, recipient.ordinal)
+        action = owed_for(event, message.reverse_path, recipient.notify, passed_on=False)
         if action is not None:
-            self._owe(message_id, life.recipient.ordinal, action, now)
+            self._owe(message_id, recipient.ordinal, action, now)
+        if self.settings.copy_expired and message.about is None:
+            copied_at = now + self.settings.gather
+            self._note_owed(message_id, (recipient.ordinal, ReportKind.COPY, 0), copied_at, now)
+        is_null = isinstance(message.reverse_path, NullPath)
+        return Ended(message_id, recipient.address, finding, is_null)
 
     def _purge(self, now: Instant, limit: int) -> int:
         disk, settings = self.disk, self.settings
@@ -989,7 +1112,61 @@ class ModelSpool:
         del disk.lives[message_id]
         disk.contents.pop(message_id, None)
         disk.history.pop(message_id, None)
+        disk.later.pop(message_id, None)
         disk.reported.pop(message_id, None)
+
+    # --- What a sender's history says -----------------------------------------------------------------
+
+    def _sent_from(self, path: Mailbox) -> list[QueueId]:
+        """Name the messages from there, the latest first."""
+        found = [one.id for one in self.disk.messages.values() if one.reverse_path == path]
+        return sorted(found, reverse=True)
+
+    def _correspondents(self, sender: Mailbox, limit: int) -> tuple[Correspondent, ...]:
+        latest: dict[Mailbox, Instant] = {}
+        for message_id in self._sent_from(sender)[:SENT_LOOKED_AT]:
+            for life in self.disk.lives[message_id].values():
+                if isinstance(life.state, Delivered):
+                    given = life.recipient.given
+                    latest[given] = max(life.changed_at, latest.get(given, life.changed_at))
+        ordered = sorted(latest.items(), key=lambda one: (-one[1], str(one[0])))
+        return tuple(Correspondent(address, at) for address, at in ordered[:limit])
+
+    def _hear(self, report: HeardReport) -> QueueId | None:
+        found = self._heard_of(report)
+        if found is None:
+            return None
+        message_id, ordinal = found
+        events = self.disk.later.setdefault(message_id, [])
+        known = [(one.report_id, one.action, one.text) for to, one in events if to == ordinal]
+        if (report.report_id, report.action, report.text) not in known and len(known) < LATER_LIMIT:
+            events.append((ordinal, report))
+        return message_id
+
+    def _heard_of(self, report: HeardReport) -> tuple[QueueId, int | None] | None:
+        sent = self._sent_from(report.reverse_path)
+        messages = [self.disk.messages[message_id] for message_id in sent]
+        by_envid = [one.id for one in messages if one.envid and xtext_decode(one.envid) == report.envid]
+        by_header = [one.id for one in messages if one.message_id == report.message_id]
+        if report.envid or report.message_id:
+            named = by_envid * bool(report.envid) + by_header * bool(report.message_id)
+            return (named[0], self._ordinal(named[0], report.recipient)) if named else None
+        meant = [
+            (message_id, life.recipient)
+            for message_id in sent[:SENT_LOOKED_AT]
+            for life in self.disk.lives[message_id].values()
+            if report.recipient is None or _is_known_as(life.recipient, report.recipient)
+        ]
+        if len({str(recipient.address).casefold() for _, recipient in meant}) != 1:
+            return None
+        return meant[0][0], meant[0][1].ordinal
+
+    def _ordinal(self, message_id: QueueId, address: Mailbox | None) -> int | None:
+        all_of_it = [life.recipient for life in self.disk.lives[message_id].values()]
+        if address is not None:
+            own = [one for one in all_of_it if str(one.address).casefold() == str(address).casefold()]
+            all_of_it = own or [one for one in all_of_it if _is_known_as(one, address)]
+        return all_of_it[0].ordinal if len(all_of_it) == 1 else None
 
     # --- Contents -------------------------------------------------------------------------------------
 

@@ -154,6 +154,19 @@ class RecordingSpool:
     def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
         self._spool.past(destination, done)
 
+    def correspondents(
+        self, sender: Mailbox, limit: int, done: Callable[[tuple[Correspondent, ...] | SpoolFault], None]
+    ) -> None:
+        self._spool.correspondents(sender, limit, done)
+
+    def heard(
+        self,
+        reports: tuple[HeardReport, ...],
+        done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None],
+    ) -> None:
+        if watched := self._watch("heard", reports, done):
+            self._spool.heard(reports, watched)
+
     def denied(
         self, destination: Destination, since: Instant | None, done: Callable[[SpoolFault | None], None]
     ) -> None:

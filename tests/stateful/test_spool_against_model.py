@@ -40,12 +40,12 @@ from tests.contract.spools import (
     uncertain,
 )
 
-from byreturn.mail import DAY, HOUR, MINUTE, NULL_PATH, SECOND, Action, Notify, Priority
+from byreturn.mail import DAY, HOUR, MINUTE, NULL_PATH, SECOND, Mailbox, Notify, Priority, QueueId
 from byreturn.policy import BrakeCause, Fence, InFlight, Unbooked, Waiting
-from byreturn.ports import Braked, Lesson, NewRecipient, Past, Settled
+from byreturn.ports import Braked, HeardReport, Lesson, NewRecipient, Past, ReportKind, Settled
 from byreturn.spool.rows import state_from_row
 
-SETTINGS = BoxSettings(quota=3, keep_octets=3_000)
+SETTINGS = BoxSettings(quota=3, keep_octets=3_000, copy_expired=True)
 PLACES = ("a.example", "b.example", "c.example", "dead.example")
 PAUSES = (
     1,
@@ -151,8 +151,9 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                     first.append(replace(one, state=Waiting(now, 0)))
                 case "put off":
                     wants_notice = not is_null and notify in (Notify.ABSENT, Notify.DELAY)
-                    notice_at = now + 4 * HOUR if wants_notice else None
-                    first.append(NewRecipient(one.recipient, Waiting(now, 0), SILENT, notice_at))
+                    notices = (now + 4 * HOUR, now + 8 * HOUR) if wants_notice else ()
+                    waits = Waiting(now, 0)
+                    first.append(NewRecipient(one.recipient, waits, SILENT, notices, now + HOUR))
         expanded = tuple(
             one.recipient.ordinal
             for one in first
@@ -207,10 +208,11 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                 began_at=self.now - 5,
                 expires_at=None if lifetime is None else self.now + lifetime,
             )
-            notice_at = mail.new.message.accepted_at + 4 * HOUR
+            accepted_at = mail.new.message.accepted_at
             if kind in ("put off", "uncertain", "silent") and mail.new.message.reverse_path != NULL_PATH:
-                settling = replace(settling, delay_notice_at=notice_at)
-            settlings.append(settling)
+                notices = tuple(accepted_at + hours * HOUR for hours in (4, 5, 6))
+                settling = replace(settling, delay_notices=notices, early_notice_at=accepted_at + HOUR)
+            settlings.append(replace(settling, is_copied=(message_id + ordinal) % 3 == 0))
         told = [
             failing(place, self.now + wait, failures=count, since=self.now, finding=STILL_SILENT)
             if count
@@ -339,6 +341,32 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                 self.taken.append(owed)
                 self.tell(owed, is_told=is_told, is_booked=False)
 
+    @rule(limit=st.sampled_from([1, 2, 100]))
+    def correspondents(self, limit):
+        self.both(lambda box: box.correspondents(ALICE, limit))
+
+    @precondition(lambda self: self.mails)
+    @rule(
+        which=st.integers(0, 8),
+        is_named=st.booleans(),
+        ordinal=st.sampled_from([None, 0, 1, 7]),
+        number=st.integers(1, 3),
+    )
+    def hear(self, which, is_named, ordinal, number):
+        mails = list(self.mails.values())
+        new = mails[which % len(mails)].new
+        known = {one.recipient.ordinal: one.recipient.given for one in new.recipients}
+        report = HeardReport(
+            reverse_path=ALICE,
+            report_id=QueueId(number),
+            at=self.now,
+            action="failed",
+            text="550 no such user",
+            recipient=None if ordinal is None else known.get(ordinal, Mailbox("zoe", "z.example")),
+            message_id=new.message.message_id if is_named else "",
+        )
+        self.both(lambda box: box.heard(report, report))
+
     @rule()
     def purge(self):
         self.both(lambda box: box.purge())
@@ -416,15 +444,21 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     @invariant()
     def the_same_reports_are_owed(self):
         rows = self.sqlite.spool._reader.execute(
-            "SELECT message_id, ordinal, action, due_at, at FROM owed WHERE report_id IS NULL"
+            "SELECT message_id, ordinal, action, number, due_at, at FROM owed WHERE report_id IS NULL"
         )
-        from_sqlite = {(row[0], row[1], Action(row[2])): row[3:] for row in rows}
+        from_sqlite = {row[:4]: row[4:] for row in rows}
+        names = {ReportKind.COPY: "copied"}
         from_model = {
-            (message_id, *key): (line.due_at, line.at)
+            (message_id, ordinal, names.get(what, what), number): (line.due_at, line.at)
             for message_id, lines in self.model.disk.owed.items()
-            for key, line in lines.items()
+            for (ordinal, what, number), line in lines.items()
         }
         assert from_sqlite == from_model
+
+    @invariant()
+    def the_same_was_heard_later(self):
+        for message_id in self.mails:
+            assert self.sqlite.later(message_id) == self.model.later(message_id)
 
     @invariant()
     def contents_are_the_same(self):

@@ -14,13 +14,16 @@ from byreturn.cli.shapes import (
     DiagnosisShape,
     ErrorShape,
     FailingShape,
+    LaterShape,
     LifeShape,
     LimitShape,
     MessageShape,
     OriginShape,
     QueueShape,
     RecipientShape,
+    ReportMadeShape,
     ReportShape,
+    ReportsShape,
     RuleShape,
     SectionShape,
     SettingShape,
@@ -52,7 +55,7 @@ from byreturn.policy import (
     attempts_of,
 )
 from byreturn.ports import DestinationNews, Lesson
-from byreturn.spool import AttemptSeen, DestinationView, Entry, Life, QueueView, ReportSeen
+from byreturn.spool import AttemptSeen, DestinationView, Entry, LaterSeen, Life, QueueView, ReportSeen
 from byreturn.spool.rows import STATE_NAMES, STATE_NUMBERS
 
 # The same that our reports say: delivery time expired.
@@ -84,6 +87,15 @@ def trace_shape(address: str, entries: Sequence[Entry], now: Instant) -> TraceSh
     return TraceShape(iso_date(now), address, [recipient_shape(entry) for entry in entries])
 
 
+def reports_shape(entries: Sequence[Entry], now: Instant, *, undeliverable: bool) -> ReportsShape:
+    """Answer `reports`."""
+    made = [
+        ReportMadeShape(**_recipient_fields(entry), about=id_text(QueueId(entry.message.about or 0)))
+        for entry in entries
+    ]
+    return ReportsShape(iso_date(now), undeliverable, made)
+
+
 def recipient_shape(entry: Entry) -> RecipientShape:
     """Write one recipient."""
     return RecipientShape(**_recipient_fields(entry))
@@ -110,6 +122,7 @@ def message_shape(life: Life, now: Instant) -> MessageShape:
         about=None if message.about is None else id_text(QueueId(message.about)),
         origin=OriginShape(origin.address, origin.hello, origin.listener),
         recipients=[_life_shape(life, entry) for entry in life.entries],
+        later=[_later_shape(seen) for seen in life.later.get(None, ())],
     )
 
 
@@ -292,6 +305,7 @@ def _life_shape(life: Life, entry: Entry) -> LifeShape:
         orcpt=recipient.orcpt,
         history=[_attempt_shape(seen) for seen in life.attempts.get(recipient.ordinal, ())],
         reports=[_report_shape(seen) for seen in life.reports.get(recipient.ordinal, ())],
+        later=[_later_shape(seen) for seen in life.later.get(recipient.ordinal, ())],
     )
 
 
@@ -319,4 +333,9 @@ def _report_shape(seen: ReportSeen) -> ReportShape:
         None if seen.report_id is None else id_text(seen.report_id),
         _iso(seen.sent_at),
         None if seen.report is None else state_name(seen.report.state),
+        str(seen.kind),
     )
+
+
+def _later_shape(seen: LaterSeen) -> LaterShape:
+    return LaterShape(iso_date(seen.at), seen.action, seen.text, id_text(seen.report_id), seen.host)

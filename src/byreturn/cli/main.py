@@ -22,6 +22,7 @@ from byreturn.cli.look import queue_command, show_command, trace_command
 from byreturn.cli.metrics import metrics_command
 from byreturn.cli.operate import brake_command, retry_command
 from byreturn.cli.preview import preview_command
+from byreturn.cli.reports import reports_command
 from byreturn.cli.serve import serve_command
 from byreturn.cli.session import DONE, INTERRUPTED, REFUSED, TRY_AGAIN, Ending, Session, config_option
 from byreturn.cli.terminal import Terminal, Unwritable
@@ -54,6 +55,7 @@ for _command in (
     queue_command,
     show_command,
     trace_command,
+    reports_command,
     destinations_command,
     retry_command,
     brake_command,

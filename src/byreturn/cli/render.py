@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from byreturn.cli.story import Line, note, story
+from byreturn.cli.story import Line, later_line, note, story
 from byreturn.cli.words import (
     Times,
     address_text,
@@ -153,6 +153,24 @@ def trace_page(entries: Sequence[Entry], times: Times, now: Instant, *, is_cut: 
     return [table, Text(), Text(told)]
 
 
+def reports_page(
+    entries: Sequence[Entry], times: Times, now: Instant, *, is_cut: bool
+) -> list[RenderableType]:
+    """Show reports that were made, on what, to whom, and what became of them."""
+    table = _table(("MADE", False), ("ID", False), ("ABOUT, RECIPIENT, REASON", True), ("OUTCOME", False))
+    table.columns[-1].max_width = _OUTCOME_WIDTH
+    for entry in entries:
+        text = Text(f"{id_text(QueueId(entry.message.about or 0))}\n-> {_recipient(entry)}")
+        if entry.diagnosis is not None and not is_delivered(entry):
+            text.append(f"\n{why(entry.diagnosis)}", _DIM)
+        made = Text(times.brief(entry.message.accepted_at, now), no_wrap=True)
+        table.add_row(made, id_text(entry.message.id), text, Text(fate(entry), style(entry)))
+    told = f"Times are {times.zone_name(now)}. One in full: byreturn show ID"
+    if is_cut:
+        told = f"Shown: the newest {len(entries):,}; --limit shows more. {told}"
+    return [table, Text(), Text(told)]
+
+
 # --- One message --------------------------------------------------------------------------------------
 
 
@@ -169,6 +187,8 @@ def life_page(life: Life, times: Times, now: Instant) -> list[RenderableType]:
         if told:
             page.append(Padding(Text(told), (0, 0, 0, 2)))
         page.append(_timeline(lines, times))
+    if None in life.later:
+        page += [Text(), _timeline([later_line(seen) for seen in life.later[None]], times)]
     missing = life.message.recipient_count - sum(len(entries) for entries, _ in groups[:_GROUPS_LIMIT])
     if missing > 0:
         page += [

@@ -105,6 +105,17 @@ class ReportShape(Struct):
     report_id: str | None
     sent_at: str | None
     report_state: str | None
+    kind: str
+
+
+class LaterShape(Struct):
+    """What somebody else's report said later; `host` empty: from where is forgotten."""
+
+    at: str
+    action: str
+    text: str
+    report_id: str
+    host: str
 
 
 class LifeShape(RecipientShape, kw_only=True):
@@ -115,6 +126,7 @@ class LifeShape(RecipientShape, kw_only=True):
     orcpt: str | None
     history: list[AttemptShape]
     reports: list[ReportShape]
+    later: list[LaterShape]
 
 
 class OriginShape(Struct):
@@ -145,6 +157,21 @@ class MessageShape(Struct, kw_only=True):
     about: str | None
     origin: OriginShape
     recipients: list[LifeShape]
+    later: list[LaterShape]
+
+
+class ReportMadeShape(RecipientShape, kw_only=True):
+    """A report that was made, as any recipient, and the message that it is about."""
+
+    about: str
+
+
+class ReportsShape(Struct):
+    """The answer of `reports`."""
+
+    at: str
+    undeliverable: bool
+    reports: list[ReportMadeShape]
 
 
 class SendTestShape(Struct, kw_only=True):

@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from byreturn.cli.words import POSTMASTER, Times, address_text, fate, in_time, is_final, span_text, why
+from byreturn.cli.words import POSTMASTER, Times, address_text, clean, fate, in_time, is_final, span_text, why
 from byreturn.mail import (
     SECOND,
     Action,
@@ -27,7 +27,8 @@ from byreturn.mail import (
     id_text,
 )
 from byreturn.policy import Delivered, Discarded, Held, InFlight, Parked, Waiting
-from byreturn.spool import AttemptSeen, Entry, Life, ReportSeen
+from byreturn.ports import ReportKind
+from byreturn.spool import AttemptSeen, Entry, LaterSeen, Life, ReportSeen
 from byreturn.spool.reader import OTHERS_LIMIT
 
 REPORTS: Final = {
@@ -64,6 +65,7 @@ def story(life: Life, entry: Entry, now: Instant) -> list[Line]:
         *_probe(entry, attempts),
         *_standing(entry, attempts),
         *_reports(life, entry, reports, now),
+        *(later_line(seen) for seen in life.later.get(ordinal, ())),
         *_future(entry, now),
     ]
     return sorted(lines, key=lambda line: (line.is_to_come, line.at, line.rank))
@@ -160,8 +162,9 @@ def _reports(life: Life, entry: Entry, reports: list[ReportSeen], now: Instant) 
 
 
 def _report_line(seen: ReportSeen, sender: str, now: Instant) -> Line:
-    name = REPORTS[seen.action]
-    key = f"report {seen.action}"
+    name = report_name(seen)
+    key = f"report {seen.kind} {seen.action} {seen.number}"
+    sender = POSTMASTER if seen.kind is ReportKind.COPY else sender
     if seen.is_silent:
         return Line(seen.owed_at, 4, f"No {name}: nobody was to be told", key)
     if seen.report_id is not None:
@@ -184,6 +187,24 @@ def _why_silent(entry: Entry) -> str:
     if entry.recipient.notify:
         return f"the sender asked for others only (NOTIFY={entry.recipient.notify})"
     return "none is owed"
+
+
+def report_name(seen: ReportSeen) -> str:
+    """Name a report by what it tells."""
+    match seen.kind:
+        case ReportKind.CLEARED:
+            return "word that it has gone through after all"
+        case ReportKind.COPY:
+            return "copy of the failure"
+        case _:
+            return REPORTS[seen.action]
+
+
+def later_line(seen: LaterSeen) -> Line:
+    """Tell what somebody else reported later."""
+    whose = f" from {clean(seen.host, 255)}" if seen.host else ""
+    text = f"Later: a report{whose} says {clean(seen.action)}: {clean(seen.text)}"
+    return Line(seen.at, 5, text, f"later {seen.report_id} {seen.text}")
 
 
 # --- What comes ---------------------------------------------------------------------------------------

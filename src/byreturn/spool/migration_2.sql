@@ -20,7 +20,7 @@ SELECT message_id, ordinal, action, due_at, at, report_id FROM owed_2;
 
 DROP TABLE owed_2;
 
-CREATE INDEX owed_due ON owed (due_at) WHERE report_id IS NULL;
+CREATE INDEX owed_due ON owed (due_at, message_id, report_id) WHERE report_id IS NULL;
 
 -- What others report of recipients that we passed on: later events of their stories.
 CREATE TABLE later (

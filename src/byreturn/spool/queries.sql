@@ -351,7 +351,7 @@ WHERE reverse_path = ?1 AND envid = ?2 AND envid IS NOT NULL AND reverse_path !=
 SELECT id, envid FROM (
     SELECT id, envid FROM message
     WHERE reverse_path = ?1 AND envid IS NOT NULL AND reverse_path != '' LIMIT ?2
-) WHERE instr(envid, '+') ORDER BY id DESC;
+) AS e WHERE instr(envid, '+') ORDER BY id DESC;
 
 -- name: by_message_id
 SELECT id FROM message

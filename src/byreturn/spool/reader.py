@@ -37,6 +37,7 @@ from byreturn.spool.views import (
     Counts,
     DestinationView,
     Entry,
+    LaterSeen,
     Life,
     QueueView,
     ReportSeen,
@@ -44,14 +45,16 @@ from byreturn.spool.views import (
     attempt_from_row,
     destination_from_row,
     entry_from_row,
+    later_from_row,
     report_from_row,
 )
 
-_Seen = TypeVar("_Seen", AttemptSeen, ReportSeen)
+_Seen = TypeVar("_Seen", AttemptSeen, ReportSeen, LaterSeen)
 
 RECIPIENTS_LIMIT: Final = 10_000
 _ATTEMPTS_LIMIT: Final = 50_000
 _REPORTS_LIMIT: Final = 50_000
+_LATER_LIMIT: Final = 50_000
 OTHERS_LIMIT: Final = 100_000  # beyond it the exact number tells nobody more
 _STRETCH: Final = 20_000  # ids; searching so many takes some 10 ms
 _DESTINATIONS_LIMIT: Final = 100_000
@@ -121,6 +124,7 @@ class SpoolReader:
             end = entries[-1].recipient.ordinal + 1
             attempts = ask.execute(READER_SQL["attempts"], (message_id, end, _ATTEMPTS_LIMIT)).fetchall()
             reports = ask.execute(READER_SQL["reports"], (message_id, end, _REPORTS_LIMIT)).fetchall()
+            later = ask.execute(READER_SQL["later"], (message_id, _LATER_LIMIT)).fetchall()
             sent = {row[4]: _entries_of(ask, row[4], 1) for row in reports if row[4]}
             unanswered = {entry.recipient.destination for entry in entries if entry.is_unanswered}
             others = {
@@ -135,6 +139,7 @@ class SpoolReader:
             _by_ordinal(map(attempt_from_row, attempts)),
             _by_ordinal(report_from_row(row, sent) for row in reports),
             others,
+            _by_ordinal(map(later_from_row, later)),
         )
 
     def trace(self, address: str, limit: int) -> tuple[Entry, ...]:
@@ -142,14 +147,31 @@ class SpoolReader:
 
         Takes the time to read the whole history where there are few, but never a long transaction.
         """
+        return self._search("trace", address, limit)
+
+    def reports(self, limit: int, *, undeliverable: bool, before: QueueId | None = None) -> tuple[Entry, ...]:
+        """Tell of reports that we made, newest first: all, or those that could not be delivered.
+
+        `before`: only those with a lower id. It takes as long as `trace`.
+        """
+        return self._search("reports_made", int(undeliverable), limit, before)
+
+    def _search(
+        self,
+        which: Literal["trace", "reports_made"],
+        what: str | int,
+        limit: int,
+        before: QueueId | None = None,
+    ) -> tuple[Entry, ...]:
+        """Look through the history, a stretch at a time."""
         found: list[Entry] = []
-        below = (1 << 63) - 1
+        below = (1 << 63) - 1 if before is None else before
         while len(found) < limit:
             with self._reading() as ask:
                 start = ask.execute(READER_SQL["stretch"], (below, _STRETCH)).fetchone()[0]
                 if start is None:
                     break
-                rows = ask.execute(READER_SQL["trace"], (start, below, address, limit - len(found)))
+                rows = ask.execute(READER_SQL[which], (start, below, what, limit - len(found)))
                 found.extend(map(entry_from_row, rows))
             below = start
         return tuple(found)
@@ -336,9 +358,9 @@ def _entries_of(ask: sqlite3.Connection, message_id: QueueId, limit: int) -> tup
     return tuple(map(entry_from_row, ask.execute(READER_SQL["message"], (message_id, limit))))
 
 
-def _by_ordinal(seen: Iterable[_Seen]) -> dict[int, list[_Seen]]:
+def _by_ordinal(seen: Iterable[_Seen]) -> dict[Any, list[_Seen]]:
     """Put what belongs to a recipient together, in the order in which it came."""
-    found: dict[int, list[_Seen]] = {}
+    found: dict[int | None, list[_Seen]] = {}
     for one in seen:
         found.setdefault(one.ordinal, []).append(one)
     return found

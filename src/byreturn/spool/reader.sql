@@ -76,10 +76,35 @@ SELECT ordinal, number, began_at, ended_at, event, finding FROM attempt
 WHERE message_id = ?1 AND ordinal < ?2 ORDER BY ordinal, number LIMIT ?3;
 
 -- name: reports
--- The reports that a message made us owe, sent or not.
-SELECT o.ordinal, o.action, o.due_at, o.at, o.report_id, m.accepted_at FROM owed AS o
+-- The reports that a message made us owe, sent or not; how it was accepted is asked of what has gone through.
+SELECT o.ordinal, o.action, o.due_at, o.at, o.report_id, m.accepted_at, o.number,
+    CASE o.action WHEN 'cleared' THEN (
+        SELECT event FROM attempt AS a WHERE a.message_id = o.message_id AND a.ordinal = o.ordinal
+        ORDER BY number DESC LIMIT 1
+    ) END
+FROM owed AS o
 LEFT JOIN message AS m ON m.id = o.report_id
-WHERE o.message_id = ?1 AND o.ordinal < ?2 ORDER BY o.at, o.ordinal, o.action LIMIT ?3;
+WHERE o.message_id = ?1 AND o.ordinal < ?2 ORDER BY o.at, o.ordinal, o.action, o.number LIMIT ?3;
+
+-- name: later
+-- What others reported of a message later, and which host brought that; null where that is forgotten.
+SELECT l.ordinal, l.at, l.report_id, l.action, l.text, m.origin_hello FROM later AS l
+LEFT JOIN message AS m ON m.id = l.report_id
+WHERE l.message_id = ?1 ORDER BY l.at, l.rowid LIMIT ?2;
+
+-- name: reports_made
+-- Reports of ours within a stretch of ids, newest first; ?3: only those that could not be delivered.
+SELECT
+    m.id, m.reverse_path, m.accepted_at, m.expires_at, m.octets, m.recipient_count, m.body, m.ret, m.envid,
+    m.priority, m.origin_address, m.origin_hello, m.origin_listener, m.about, m.message_id, m.subject,
+    m.is_bulk, r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, r.state, r.due_at, r.epoch,
+    r.attempts, r.changed_at, r.expires_at, r.finding, r.first_outcome_at,
+    d.failures, d.due_at, d.finding, d.failing_since, d.found_at
+FROM message AS m
+JOIN recipient AS r ON r.message_id = m.id
+LEFT JOIN destination AS d ON d.name = r.destination AND d.failures > 0
+WHERE m.id >= ?1 AND m.id < ?2 AND m.about IS NOT NULL AND (NOT ?3 OR r.state IN (5, 6))
+ORDER BY m.id DESC, r.ordinal LIMIT ?4;
 
 -- name: others_waiting
 -- How many other recipients wait for a destination, counted up to a limit.

@@ -110,7 +110,7 @@ CREATE TABLE owed (
     PRIMARY KEY (message_id, ordinal, action, number)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX owed_due ON owed (due_at) WHERE report_id IS NULL;
+CREATE INDEX owed_due ON owed (due_at, message_id, report_id) WHERE report_id IS NULL;
 
 -- What others report of recipients that we passed on: later events of their stories.
 CREATE TABLE later (

@@ -9,18 +9,25 @@ both questions are answered here, once.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from byreturn.mail import Action, Destination, Diagnosis, Instant, Message, QueueId, Recipient
 from byreturn.policy import State, Waiting
-from byreturn.ports import DestinationNews
+from byreturn.ports import DestinationNews, ReportKind
+from byreturn.spool.notices import CLEARED, COPIED
 from byreturn.spool.rows import (
     Row,
+    action_of,
     finding_from_text,
     message_from_row,
     recipient_from_row,
     state_from_row,
 )
+
+
+_KINDS: Final = {CLEARED: ReportKind.CLEARED, COPIED: ReportKind.COPY}
 
 
 class Entry(Struct, frozen=True):
@@ -123,7 +130,8 @@ class AttemptSeen(Struct, frozen=True):
 class ReportSeen(Struct, frozen=True):
     """A report on a recipient. `report` is its first recipient as it stands; None: not made, or forgotten.
 
-    `report_id` None: still owed, and due at `due_at`. `is_silent`: nobody was to be told.
+    `report_id` None: still owed, and due at `due_at`. `is_silent`: nobody was to be told. `number`: of delay
+    notices, how many went before.
     """
 
     ordinal: int
@@ -134,12 +142,29 @@ class ReportSeen(Struct, frozen=True):
     sent_at: Instant | None
     is_silent: bool
     report: Entry | None
+    kind: ReportKind = ReportKind.REPORT
+    number: int = 0
+
+
+class LaterSeen(Struct, frozen=True):
+    """What somebody else's report said of a recipient later; `ordinal` None: it names none of ours.
+
+    `report_id`: the message that brought it, from `host`; empty where that is forgotten. `action` and `text`
+    are a stranger's words.
+    """
+
+    ordinal: int | None
+    at: Instant
+    report_id: QueueId
+    action: str
+    text: str
+    host: str
 
 
 class Life(Struct, frozen=True):
     """All that is known of one message.
 
-    Attempts and reports by the ordinal of their recipient. `others`: how many more wait for each of its
+    Attempts, reports and what others reported later by the ordinal of their recipient. `others`: how many more wait for each of its
     destinations that fail.
     """
 
@@ -148,6 +173,7 @@ class Life(Struct, frozen=True):
     attempts: dict[int, list[AttemptSeen]]
     reports: dict[int, list[ReportSeen]]
     others: dict[Destination, int]
+    later: dict[int | None, list[LaterSeen]]
 
 
 # --- Rows ---------------------------------------------------------------------------------------------
@@ -194,17 +220,19 @@ def destination_from_row(name: Destination, row: Row, waiting: int, in_flight: i
 
 def report_from_row(row: Row, sent: dict[QueueId, tuple[Entry, ...]]) -> ReportSeen:
     """Read a row of `reports`; `sent` holds the recipients of the reports, by id."""
-    ordinal, action, due_at, owed_at, report_id, sent_at = row
+    ordinal, name, due_at, owed_at, report_id, sent_at, number, event = row
     entries = sent.get(report_id, ())
     return ReportSeen(
         ordinal=ordinal,
-        action=Action(action),
+        action=action_of(name, event),
         due_at=due_at,
         owed_at=owed_at,
         report_id=report_id or None,
         sent_at=sent_at,
         is_silent=report_id == 0,
         report=entries[0] if entries else None,
+        kind=_KINDS.get(name, ReportKind.REPORT),
+        number=number,
     )
 
 
@@ -212,3 +240,9 @@ def attempt_from_row(row: Row) -> AttemptSeen:
     """Read a row of `attempts`."""
     ordinal, number, began_at, ended_at, event, finding = row
     return AttemptSeen(ordinal, number, began_at, ended_at, event, finding_from_text(finding))
+
+
+def later_from_row(row: Row) -> LaterSeen:
+    """Read a row of `later`."""
+    ordinal, at, report_id, action, text, host = row
+    return LaterSeen(ordinal, at, report_id, action, text, host or "")

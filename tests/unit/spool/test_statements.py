@@ -91,6 +91,18 @@ INDEXED = {
     "oldest_kept": "content_keep",
     "reports_so_far": "message_about",
     "thread": "message_about",
+    "owed_kind": None,
+    "others": None,
+    "notices_of": None,
+    "owe_notice": None,
+    "correspondents": "message_sender",
+    "lately_sent": "message_sender",
+    "by_envid": "message_envid",
+    "escaped_envids": "message_envid",
+    "by_message_id": "message_message_id",
+    "addressees": None,
+    "add_later": "later_message",
+    "forget_later": "later_message",
     "somebody_unheard": None,
     "owed_lines": None,
     "pending_report_due": None,
@@ -222,7 +234,7 @@ def test_a_purge_costs_its_stretch_and_not_what_must_stay(database, count_steps)
         ((n,) for n in range(1, 20_000)),
     )
     database.executemany(
-        "INSERT INTO owed VALUES (?, 0, 'failed', 1, 1, NULL)", ((n,) for n in range(1, 20_000))
+        "INSERT INTO owed VALUES (?, 0, 'failed', 0, 1, 1, NULL)", ((n,) for n in range(1, 20_000))
     )
     assert count_steps("old_messages", 500, 1 << 60, 50) < 3000
     assert count_steps("expired_contents", 5, 50, 10) < 2000
@@ -245,7 +257,7 @@ def test_reports_for_the_dead_cost_a_claim_a_stretch(database, count_steps):
 
 def test_the_timer_of_reports_costs_what_is_owed_and_not_what_was_sent(database, count_steps):
     database.executemany(
-        "INSERT INTO owed VALUES (?, 0, 'failed', 1, 1, ?)",
+        "INSERT INTO owed VALUES (?, 0, 'failed', 0, 1, 1, ?)",
         ((n, None if n % 4000 == 0 else 7) for n in range(20_000)),
     )
     assert count_steps("owed_due", 5, 100) < 1000

@@ -14,7 +14,7 @@ from tests.contract.spools import (
 
 from byreturn.mail import DAY, HOUR, MINUTE, SECOND, Priority
 from byreturn.ports import SpoolFault
-from byreturn.spool import claiming, keeping, owing, settling, sqlite
+from byreturn.spool import claiming, expiring, keeping, owing, sqlite
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def box(tmp_path):
 
 @pytest.fixture
 def small_expiry(monkeypatch):
-    monkeypatch.setattr(settling, "EXPIRY_STRETCH", 3)
+    monkeypatch.setattr(expiring, "EXPIRY_STRETCH", 3)
 
 
 def let_expire(box):
@@ -37,7 +37,7 @@ def let_expire(box):
     expired = 0
     for _ in range(100):
         expiry = box.expire(2)
-        expired += expiry.expired
+        expired += len(expiry.expired)
         if expiry.next_at is None or expiry.next_at > box.now + MINUTE:
             return expired
         box.clock.run_until(max(expiry.next_at, box.now + 1))
@@ -74,7 +74,7 @@ def test_who_waits_for_a_probe_hides_nobody(box, small_expiry):
 
 
 def test_in_a_stretch_nobody_is_passed_over(box, monkeypatch):
-    monkeypatch.setattr(settling, "EXPIRY_STRETCH", 4)
+    monkeypatch.setattr(expiring, "EXPIRY_STRETCH", 4)
     box.settle(news=[failing("dead.example", box.now + DAY)])
     for n in range(30):
         place = "dead" if n % 3 else "slow"
@@ -85,7 +85,7 @@ def test_in_a_stretch_nobody_is_passed_over(box, monkeypatch):
     expired = 0
     for _ in range(20):
         expiry = box.expire(100)
-        expired += expiry.expired
+        expired += len(expiry.expired)
         if expiry.next_at is None:
             break
     assert expired == 20
