@@ -16,7 +16,8 @@ GERMAN = load_languages()[0]["de"]
 HOST = "mail.example.org"
 
 # Everything that a client can do wrong without the host's help, and what goes well between.
-DIALOGUE = rb"""
+DIALOGUE = (
+    rb"""
 NONSENSE
 EXPN staff
 MAIL FROM:<ann@example.org>
@@ -39,7 +40,7 @@ MAIL FROM:<ann@example.org> SIZE=99999999999
 MAIL FROM:<ann@example.org> BODY=9BIT
 MAIL FROM:<ann@example.org> RET=SOME
 MAIL FROM:<ann@example.org> ENVID==
-MAIL FROM:<ann@example.org> ENVID=(
+MAIL FROM:<ann@example.org> ENVID=a+b
 MAIL FROM:<ann@example.org> BODY=7BIT BODY=7BIT
 MAIL FROM:<ann@example.org> WINE=red
 MAIL FROM:<ann@example.org>
@@ -52,7 +53,9 @@ RCPT TO:<ann@example.org> ORCPT=x
 RCPT TO:<ann@example.org>
 DATA please
 QUIT
-""".strip().replace(b"\n", b"\r\n") + b"\r\n"
+""".strip().replace(b"\n", b"\r\n")
+    + b"\r\n"
+)
 
 
 def played(octets, say, limits=None):
@@ -79,7 +82,8 @@ def is_data(event):
 
 
 VALUES = [
-    HOST, "ESMTP ByReturn", "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", "SIZE", "BODY", "WINE", "ENVID",
+    HOST, "ESMTP ByReturn", "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
+    "SIZE", "BODY", "WINE", "ENVID",
     "PIPELINING", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "HELP", "VRFY",
 ]  # fmt: skip
 
@@ -151,7 +155,9 @@ def test_german_is_readable_in_ascii():
     lines = played(DIALOGUE, GERMAN.lookup)
     assert "501 5.1.7 Absender: die Adresse muss zwischen < und > stehen" in lines
     assert "501 5.5.4 Fehlerhafter Parameter BODY: er steht zweimal da" in lines
-    refusal = reply(550, "5.1.1", "<{address}> No such mailbox here; check the spelling", address="infoo@e.org")
+    refusal = reply(
+        550, "5.1.1", "<{address}> No such mailbox here; check the spelling", address="infoo@e.org"
+    )
     assert encode(said(refusal, GERMAN.lookup)) == (
         b"550 5.1.1 <infoo@e.org> Dieses Postfach gibt es hier nicht; bitte die Schreibweise pruefen\r\n"
     )
@@ -159,7 +165,9 @@ def test_german_is_readable_in_ascii():
 
 def test_values_are_no_sentences():
     """A client that calls itself by one of our sentences is not translated."""
-    refusal = reply(550, "5.1.1", "<{address}> No such mailbox here; check the spelling", address="Line too long")
+    refusal = reply(
+        550, "5.1.1", "<{address}> No such mailbox here; check the spelling", address="Line too long"
+    )
     assert encode(said(refusal, odd)).startswith(b"550 5.1.1 ?<Line too long>")
 
 
