@@ -1,10 +1,11 @@
 """The words: non-delivery reports, delay notices and success reports as bytes, and reading them. Pure."""
 
 from byreturn.mail import Action
-from byreturn.report.compose import RETURN_OCTETS, ComposedReport, compose
+from byreturn.report.audience import Audience
+from byreturn.report.compose import ComposedReport, compose, compose_cleared
+from byreturn.report.downgrade import without_8bit
 from byreturn.report.facts import (
     OTHERS_LISTED,
-    Audience,
     Kin,
     Progress,
     ReportFacts,
@@ -12,8 +13,11 @@ from byreturn.report.facts import (
     Standing,
     Suggestion,
 )
+from byreturn.report.lint import cleared_complaints, complaints
 from byreturn.report.parse import ParsedLine, ParsedReport, Typed, parse_report
+from byreturn.report.plain import compose_plain
 from byreturn.report.reasons import Judgement, Mender, Reason
+from byreturn.report.returned import RETURN_OCTETS
 
 __all__ = [
     "OTHERS_LISTED",
@@ -33,6 +37,11 @@ __all__ = [
     "Standing",
     "Suggestion",
     "Typed",
+    "cleared_complaints",
+    "complaints",
     "compose",
+    "compose_cleared",
+    "compose_plain",
     "parse_report",
+    "without_8bit",
 ]

@@ -18,21 +18,11 @@ from typing import Final
 from msgspec import Struct
 
 from byreturn.mail import ENGLISH, Action, Diagnosis, Instant, Language, Mailbox, Ret
-
+from byreturn.report.audience import Audience
+from byreturn.report.overrides import NO_OVERRIDES, Overrides
 
 # Whoever wrote to more people than this wants numbers, not names.
 OTHERS_LISTED: Final = 20
-
-
-class Audience(Enum):
-    """Who reads a report.
-
-    An outsider is not told of our own hosts, clients or people; the postmaster is told everything.
-    """
-
-    INSIDER = "internal"
-    OUTSIDER = "external"
-    POSTMASTER = "postmaster"
 
 
 class Kin(Enum):
@@ -59,7 +49,7 @@ class ReportLine(Struct, frozen=True, kw_only=True):
     peer's words. `orcpt` is in its xtext form. `expired`: its lifetime ended, and the diagnosis is the last
     finding. `returned`: an operator sent it back, likewise, with `note` as the operator's words. `attempts`
     counts those made; `next_try_at`, `next_notice_at` (None: there will be none) and `will_retry_until`
-    matter to a delay only. `found_at`: when it came to be so. `suggestions`: at most two; if it is a single
+    matter to a delay only, and so does `is_told`: whether the sender is to hear of its end. `found_at`: when it came to be so. `suggestions`: at most two; if it is a single
     one and `is_likely`, it may be put as a question that expects yes.
     """
 
@@ -77,6 +67,7 @@ class ReportLine(Struct, frozen=True, kw_only=True):
     next_try_at: Instant | None = None
     next_notice_at: Instant | None = None
     will_retry_until: Instant | None = None
+    is_told: bool = False
     suggestions: tuple[Suggestion, ...] = ()
     is_likely: bool = False
 
@@ -121,11 +112,13 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     Ours: `reporting_mta` (our host name), `postmaster` (a person reads it), `contact` (how else to reach
     somebody; may be empty), `message_id` and `composed_at` of the report, `boundary`, which need only be
     likely not to occur in the original, and `resolver`, the name server that was asked (may be empty).
+    `is_shrunk`: in a flood a report is text alone and brings back the header only.
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
-    `audience`; `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
+    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what is not ASCII in header fields (RFC 6533).
 
-    Of the original: where reports go (never the null path: then there is no report), what MAIL asked,
+    Of the original: where reports go (never the null path: then there is no report; of a postmaster's copy it
+    is the postmaster's address, and `about_reverse_path` the sender's, None for the null path), what MAIL asked,
     `hello` (what its client called itself), `original_id` and `subject` as its header has them, `queue_id`
     as people read it, and how many recipients the sender named (0: not known). `header_block` is always
     there, `content` only where it may be returned whole. `thread` holds the Message-IDs of the automatic
@@ -163,3 +156,6 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     takes_utf8: bool = False
     contact: str = ""
     resolver: str = ""
+    is_shrunk: bool = False
+    about_reverse_path: Mailbox | None = None
+    overrides: Overrides = NO_OVERRIDES

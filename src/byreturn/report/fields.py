@@ -28,6 +28,7 @@ _REFERENCE_LIMIT: Final = 20
 
 _LINE: Final = 76
 _WORD_OCTETS: Final = 42  # 56 letters of base64 and 12 around them: below the 75 of RFC 2047 section 2
+_NOT_IN_A_PATH: Final = re.compile(r"[<>\s]")
 _MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,990}>")
 
 _ENCODED_WORD: Final = re.compile(
@@ -70,8 +71,10 @@ def subject_text(raw: str) -> str:
 
 def subject_field(start: str, subject: str) -> str:
     """Write `Subject: start: subject` and its CRLF; `subject` comes from `subject_text`."""
+    if not start.isascii():
+        return _folded(f"Subject: {' '.join(_encode_words(f'{start}: {subject}' if subject else start))}")
     if not subject:
-        return f"Subject: {start}\r\n"
+        return _folded(f"Subject: {start}")
     if not subject.isascii() or "=?" in subject or max(map(len, subject.split(" "))) >= _LINE:
         subject = " ".join(_encode_words(subject))
     return _folded(f"Subject: {start}: {subject}")
@@ -108,9 +111,11 @@ def from_field(host: str, postmaster: Mailbox) -> str:
     return _folded(f'From: "Mail delivery at {name}" <{in_ascii(str(postmaster), ADDRESS_LIMIT)}>')
 
 
-def to_field(reverse_path: Mailbox) -> str:
-    """Write To: the original's reverse path, RFC 3464 section 2."""
+def to_field(reverse_path: Mailbox, *, takes_utf8: bool = False) -> str:
+    """Write To: the original's reverse path, RFC 3464 section 2; as it is where the way back takes UTF-8."""
     address = str(reverse_path)
+    if takes_utf8 and address == one_line(address, ADDRESS_LIMIT) and not _NOT_IN_A_PATH.search(address):
+        return f"To: <{address}>\r\n"
     if address.isascii() and address.isprintable():
         return f"To: <{shortened(address, ADDRESS_LIMIT)}>\r\n"
     # There is no 7-bit form of an address that is not ASCII. As in a message that was downgraded, it

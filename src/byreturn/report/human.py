@@ -1,12 +1,19 @@
-"""The first part of a report: plain text, for the person who sent the message.
+"""The plain text of a report, from its page.
 
-    what happened, and to how many
-        subject, and when we took the message
-      each recipient: the cause, what can be done, and below that the evidence, indented
-    what is attached, and whom to ask
+    Your message was not delivered to 2 of its 4 recipients.
 
-A person reads the first screen. So the gravest news stands first, a hundred recipients are told of in
-full, and after those only their addresses stand here; the part for machines has every one.
+       Subject   Price list, March
+
+    NOT DELIVERED: YOU CAN CORRECT THIS
+
+    1. sales@suplier.example
+       The domain "suplier.example" does not exist.
+       > Check the address, then send again to this recipient.
+    ----------------------------------------------------------------
+    FOR TECHNICAL STAFF (all times UTC+01:00)
+
+A person reads the first screen. So the gravest news stands first, and what only helps in tracing stands
+below the line.
 
 Promises: lines of at most 76 characters, but for a single long word (a link must stay whole), and never
 over 998. What a peer said is broken at spaces only.
@@ -14,169 +21,84 @@ over 998. What a peer said is broken at spaces only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from byreturn.mail import Action, Cause, Instant, PeerSaid, WeFound, rfc5322_date
-from byreturn.report.facts import ReportFacts, ReportLine
-from byreturn.report.fields import ADDRESS_LIMIT, subject_text
-from byreturn.report.safe import readable
-from byreturn.report.wording import (
-    FOUND,
-    SUBJECTS,
-    cause_and_advice,
-    finding,
-    gave_up,
-    headline,
-    reply_lines,
-    who_answered,
-)
-
-# Nobody reads a hundred entries; and a hundred of them, with their words, stay below 200 KiB.
-FULL_RECIPIENTS: Final = 100
-# What a peer said to one recipient: eight lines of RFC 5321's longest reply.
-WORDS_LIMIT: Final = 4 * 1024
-# All peers' words together, shared equally; so that 100 recipients make no more than 16 did.
-_ALL_WORDS_LIMIT: Final = 64 * 1024
-# The list of bare addresses: three thousand ordinary ones. With it this part stays below 256 KiB.
-_ADDRESSES_LIMIT: Final = 96 * 1024
-
-_ABOUT_THESE: Final = "This report is about the recipients named below, and says nothing about the others."
+from byreturn.report.page import Evidence, Group, Item, Page, Row
 
 _WIDTH: Final = 76
 _LONG_WORD: Final = 900  # RFC 5322 section 2.1.1: 998 octets, less what may stand around it
+_RULE: Final = 64 * "-"
 
 
-def human_text(facts: ReportFacts, attached: str) -> str:
-    """Write the part for people; `attached` says what of the original comes with it."""
-    lines = facts.lines
-    if len(lines) > 1:
-        lines = tuple(sorted(lines, key=_gravity))
-    out = [wrap(sentence) for sentence in _headlines(lines, facts.recipient_count)]
+def plain_text(page: Page) -> str:
+    """Write a page as plain text, with CRLF."""
+    out = [wrap(sentence) for sentence in page.headlines]
     out.append("")
-    out.append(wrap(f"Subject:  {subject_text(facts.subject) or '(none)'}", "    ", "              "))
-    out.append(f"    Accepted: {moment(facts.accepted_at)}")
-    if len(lines) < facts.recipient_count:
-        out.append("")
-        out.append(wrap(_ABOUT_THESE))
-    told = lines[:FULL_RECIPIENTS]
-    limit = min(WORDS_LIMIT, _ALL_WORDS_LIMIT // len(told))
-    for line in told:
-        out.extend(_entry(line, facts, limit))
-    out.extend(_rest(lines[FULL_RECIPIENTS:]))
+    out.extend(_rows(page.particulars, "   "))
+    for group in page.groups:
+        out.extend(_group(group))
     out.append("")
-    out.append(wrap(attached))
-    out.append("")
-    postmaster = readable(str(facts.postmaster), ADDRESS_LIMIT)
-    number = readable(facts.queue_id, 64)
-    out.append(wrap(f"If you have a question, write to {postmaster} and quote {number}."))
+    out.extend(wrap(sentence) for sentence in page.closing)
+    out.append(_RULE)
+    out.append(wrap(f"{page.evidence_heading.upper()} ({page.evidence_note})"))
+    out.extend(_rows(page.evidence_rows, "   "))
+    for evidence in page.evidence:
+        out.extend(_evidence(evidence))
     out.append("")
     return "\r\n".join(out)
 
 
-_GRAVITY: Final = {action: place for place, action in enumerate(Action)}
+def _rows(rows: tuple[Row, ...], indent: str) -> Iterator[str]:
+    """The terms in a column, and their values in another."""
+    width = max((len(row.term) for row in rows), default=0)
+    for row in rows:
+        yield wrap(row.value, f"{indent}{row.term.ljust(width)}  ", indent + " " * (width + 2))
 
 
-def _gravity(line: ReportLine) -> int:
-    return _GRAVITY[line.action]
-
-
-def _headlines(lines: Sequence[ReportLine], total: int) -> Iterator[str]:
-    actions = [line.action for line in lines]
-    for action in dict.fromkeys(actions):
-        yield headline(action, actions.count(action), total)
-
-
-def _entry(line: ReportLine, facts: ReportFacts, limit: int) -> Iterator[str]:
-    """One recipient: what happened, and the evidence."""
+def _group(group: Group) -> Iterator[str]:
     yield ""
-    yield f"  {readable(str(line.recipient), ADDRESS_LIMIT)}"
-    told = _told(line, facts)
-    if told:
-        yield wrap(told, "    ")
-    match line.diagnosis:
-        case PeerSaid() as said:
-            yield ""
-            yield wrap(who_answered(said), "    ")
-            for text in reply_lines(said.reply, limit, readable):
-                yield wrap(text, "      ", "        ")
-        case WeFound() as found if line.action in (Action.FAILED, Action.DELAYED):
-            yield ""
-            yield wrap(finding(found, limit), "    ", "      ")
+    yield wrap(group.heading.upper())
+    if group.note:
+        yield wrap(group.note)
+    for item in group.items:
+        yield ""
+        yield from _item(item)
+    if group.addresses:
+        yield ""
+        for address in group.addresses:
+            yield f"   {address}"
+    if group.more:
+        yield ""
+        yield wrap(group.more, "   ")
 
 
-def _told(line: ReportLine, facts: ReportFacts) -> str:
-    """The sentences on one recipient."""
-    match line.action:
-        case Action.FAILED:
-            return _told_of_failure(line, facts)
-        case Action.DELAYED:
-            until = "" if line.will_retry_until is None else f" until {moment(line.will_retry_until)}"
-            cause, _ = cause_and_advice(line)
-            return f"{cause} We keep trying{until}.".lstrip()
-        case Action.RELAYED:
-            # RFC 3461 section 5.2.2: the trail ends here, and only this much is known.
-            where = f"by {readable(line.diagnosis.host, ADDRESS_LIMIT)}" if line.diagnosis else "there"
-            return f"Accepted {where}; that server does not report delivery, so this is the last we know."
-        case done:
-            return _DONE[done]
+def _item(item: Item) -> Iterator[str]:
+    yield wrap(item.address, f"{item.number}. ", "   ")
+    for sentence in item.told:
+        yield wrap(sentence, "   ")
+    for step in item.steps:
+        yield wrap(step, "   > ", "     ")
 
 
-_DONE: Final = {
-    Action.DELIVERED: FOUND[Cause.STORED].cause,
-    Action.EXPANDED: FOUND[Cause.EXPANDED].cause,
-}
+def _evidence(evidence: Evidence) -> Iterator[str]:
+    yield wrap(evidence.told, f"{evidence.number}. ", "   ")
+    for text in evidence.verbatim:
+        yield wrap(text, "   ", "     ")
 
 
-def _told_of_failure(line: ReportLine, facts: ReportFacts) -> str:
-    cause, advice = cause_and_advice(line)
-    if line.returned:
-        last = f"The last that we know: {cause}" if cause else ""
-        host = readable(facts.reporting_mta, ADDRESS_LIMIT)
-        return f"The postmaster of {host} returned the message. {last}".rstrip()
-    if line.expired:
-        end = line.last_attempt_at or facts.composed_at
-        # Every cause begins with an article or "There", so that it can go on a sentence.
-        cause = f"The last time, {cause[0].lower()}{cause[1:]}" if cause else ""
-        cause = f"{gave_up(line.attempts, end - facts.accepted_at)} {cause}".rstrip()
-    return f"{cause} {advice}".strip()
-
-
-def _rest(lines: Sequence[ReportLine]) -> Iterator[str]:
-    """Those beyond the first hundred: addresses only, and those only up to a limit."""
-    room, unnamed, action = _ADDRESSES_LIMIT, 0, None
-    for line in lines:
-        address = f"  {readable(str(line.recipient), ADDRESS_LIMIT)}"
-        room -= 4 * len(address) if not address.isascii() else len(address) + 2
-        if room < 0:
-            unnamed += 1
-            continue
-        if line.action is not action:
-            action = line.action
-            yield ""
-            yield f"{SUBJECTS[action]} as well (each cause is in the part for mail programs):"
-            yield ""
-        yield address
-    if unnamed:
-        yield f"  and {unnamed} more"
-
-
-def moment(at: Instant) -> str:
-    """Write an instant for people: `Tue, 3 Mar 2026 08:41 UTC`."""
-    return rfc5322_date(at)[: -len(":06 +0000")] + " UTC"
-
-
-def wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
-    """Break a text into lines at its spaces, indented; `hanging` indents all but the first."""
-    if len(indent) + len(text) <= _WIDTH:
-        return indent + text
-    later = indent if hanging is None else hanging
-    lines, line = [], indent
+def wrap(text: str, start: str = "", later: str | None = None) -> str:
+    """Break a text into lines at its spaces; the first begins with `start`, the others with `later`."""
+    if len(start) + len(text) <= _WIDTH:
+        return start + text
+    later = start if later is None else later
+    lines, line, is_empty = [], start, True
     for word in _words(text):
-        if len(line) + len(word) > _WIDTH and line.strip():
+        if len(line) + len(word) > _WIDTH and not is_empty:
             lines.append(line.rstrip())
-            line = later
+            line, is_empty = later, True
         line += word + " "
+        is_empty = is_empty and not word
     return "\r\n".join([*lines, line.rstrip()])
 
 

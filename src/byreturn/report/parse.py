@@ -81,6 +81,7 @@ class ParsedReport(Struct, frozen=True, kw_only=True):
 class _Part(Struct, frozen=True):
     kind: str
     octets: bytes
+    boundary: str = ""
 
 
 def parse_report(content: bytes) -> ParsedReport | None:
@@ -90,7 +91,7 @@ def parse_report(content: bytes) -> ParsedReport | None:
     boundary = parameters.get("boundary", "")
     if kind != "multipart/report" or not boundary:
         return None
-    parts = _parts(rest, boundary)
+    parts = _leaves(_parts(rest, boundary))
     status = next((part for part in parts if part.kind in _STATUS_KINDS), None)
     if status is None:
         return None
@@ -217,9 +218,20 @@ def _parts(body: bytes, boundary: str) -> list[_Part]:
     return parts
 
 
+def _leaves(parts: Sequence[_Part]) -> list[_Part]:
+    """Put the forms of the part for people in its place (RFC 6522 section 3); one level is enough."""
+    leaves: list[_Part] = []
+    for part in parts:
+        if part.boundary and part.kind == "multipart/alternative":
+            leaves.extend(_parts(part.octets, part.boundary))
+        else:
+            leaves.append(part)
+    return leaves
+
+
 def _part(entity: bytes) -> _Part:
     fields, body = _split(entity[entity.find(b"\n") + 1 :])
-    kind, _ = _content_type(fields)
+    kind, parameters = _content_type(fields)
     try:
         match _text(fields, "content-transfer-encoding").lower():
             case "quoted-printable":
@@ -228,7 +240,7 @@ def _part(entity: bytes) -> _Part:
                 body = a2b_base64(body)
     except NotBase64:
         body = b""
-    return _Part(kind or "text/plain", body)
+    return _Part(kind or "text/plain", body, parameters.get("boundary", ""))
 
 
 def _groups(octets: bytes) -> list[_Fields]:

@@ -1,17 +1,19 @@
-"""Plain sentences for people: what happened, in words that need no knowledge of mail.
+"""Plain sentences for people: what happened to a recipient, who can mend it, and what helps.
 
-A sender reads three things about a recipient: one sentence on the cause, what can be done, and the
-evidence - the peer's own words, or what we found, named as ours. The first two are made here, from two
-tables:
+Everything that a report says is a whole sentence out of a table, said in the reader's language:
 
-    FOUND      by our own cause; closed, every Cause has its words
-    _SAID      by the status in a peer's reply; short, because a peer's own words stand right below
+    sentences   by cause or reason: what happened
+    remedies    by reason: who can mend it, and what to do
+    overrides   what a house says in its own words, in place of either
 
-The sentences state and do not judge: nobody is at fault, and nothing is promised that we do not know.
-Where an alias passed the mail on, the address that failed is not the one the sender knows; then the same
-sentences speak of "the address behind this one".
+`entry` puts together what is said on one recipient. How it looks is not decided here: the plain text and the
+HTML are both written from the same entry, so they say the same.
 
-Pure. A later catalogue of languages replaces these tables and nothing else.
+Nothing is said that we do not know: "accepted" is said for what another host took, "delivered" only for what
+lies in a mailbox here; a guess is worded as one; what cannot be told from a reply is quoted.
+
+Promises: nothing in an entry has a control character, and no value can bring in a place of its own. Of an
+alias, the address behind it is never named. Pure.
 """
 
 from __future__ import annotations
@@ -23,202 +25,335 @@ from msgspec import Struct
 
 from byreturn.mail import (
     DAY,
+    ENGLISH,
     HOUR,
     MINUTE,
+    N_,
     SECOND,
     Action,
     Cause,
     Duration,
+    Language,
     PeerSaid,
     Phase,
     Reply,
     WeFound,
-    in_words,
 )
-from byreturn.report.facts import ReportLine
-from byreturn.report.safe import CUT, readable
+from byreturn.report.audience import Audience
+from byreturn.report.facts import Kin, ReportFacts, ReportLine
+from byreturn.report.judging import judge
+from byreturn.report.overrides import Override, filled
+from byreturn.report.reasons import Judgement, Mender, Reason
+from byreturn.report.remedies import (
+    ABOUT_THE_MESSAGE,
+    ASK_ABOUT_RETURN,
+    BEHIND_HELP,
+    CALL,
+    CHECK_AND_SEND,
+    HELP,
+    PERHAPS_TAKEN_STEPS,
+    STEPS_LIMIT,
+    Help,
+)
+from byreturn.report.safe import CUT, one_line, readable
+from byreturn.report.sentences import (
+    BEHIND,
+    FOUND,
+    NOTHING_KNOWN,
+    PERHAPS_TAKEN,
+    PERHAPS_TAKEN_BEHIND,
+    REFUSED_BEHIND,
+    SAID,
+    WITHOUT_A_WORD,
+    Behind,
+    Found,
+)
+from byreturn.report.struck import struck
 
 # RFC 1035 section 2.3.4: a name has 255 octets.
 NAME_LIMIT: Final = 255
 # Replies of more lines are advertisement; the limit keeps a recipient on one screen.
 REPLY_LINES: Final = 50
-
-_SPELLING: Final = "Please check the spelling of the address."
-_SMALLER: Final = "Please send it in smaller parts, or send a link to the large part."
-_OTHERWISE: Final = "Please reach the recipient in another way, or try again later."
-_THEIR_WORDS: Final = "Its own words below may say why."
-# The reply to the end of content never came: the other side may have taken the message before.
-_PERHAPS: Final = " It may have taken the message all the same."
-_BEHIND: Final = (
-    "This address passes mail on to another one, and the difficulty is there. Please tell the recipient in "
-    "another way."
-)
+# RFC 5321 section 4.5.3.1.3: a path has 256 octets with its brackets; some room is for quoting.
+_ADDRESS_LIMIT: Final = 320
+# So much of a peer's words, or an operator's, stands in a sentence of ours; the evidence has them in full.
+_QUOTE_LIMIT: Final = 200
+_NOTE_LIMIT: Final = 1000
 
 
-class Words(Struct, frozen=True):
-    """One sentence on a cause, what the sender can do (may be empty), and our finding in exact terms."""
+class Entry(Struct, frozen=True, kw_only=True):
+    """What is said on one recipient, in sentences of the reader's language.
 
+    `cause`: what happened; one sentence, with one before it on how long we tried or who returned it. `steps`:
+    at most three. `question` and `grounds`: "Did you mean ...?" and why we ask; both may be empty. `reason`
+    is None for good news. All of it is text, to be escaped where HTML is written.
+    """
+
+    reason: Reason | None
     cause: str
-    finding: str
-    advice: str = ""
+    mender: Mender = Mender.NOBODY
+    steps: tuple[str, ...] = ()
+    is_guess: bool = False
+    question: str = ""
+    grounds: str = ""
 
 
-# {place} is "domain customer.example", {address} is "this address".
-FOUND: Final[Mapping[Cause, Words]] = {
-    Cause.NO_SUCH_DOMAIN: Words("The {place} does not exist.", "the DNS knows no such name", _SPELLING),
-    Cause.NULL_MX: Words(
-        "The {place} says of itself that it takes no mail.", "a null MX record in the DNS", _SPELLING
-    ),
-    Cause.NO_MAIL_HOST: Words(
-        "The {place} has no mail server.", "neither an MX nor an address record in the DNS", _SPELLING
-    ),
-    Cause.NO_SUCH_MAIL_HOSTS: Words(
-        "The mail servers that the {place} names do not exist.",
-        "the DNS knows none of the names in its MX records",
-        _OTHERWISE,
-    ),
-    Cause.LOOKUP_FAILED: Words(
-        "The mail server of the {place} could not be looked up.", "no usable answer from the DNS", _OTHERWISE
-    ),
-    Cause.FORBIDDEN_ADDRESS: Words(
-        "The mail server of the {place} is not on the public internet.",
-        "its address is not one that we connect to",
-        _OTHERWISE,
-    ),
-    Cause.LOOP: Words("The way to the {place} leads back to our own mail server.", "a mail loop", _OTHERWISE),
-    Cause.HOP_LIMIT: Words(
-        "The message has gone through too many mail servers, most likely in a circle.",
-        "too many Received lines in its header",
-        _OTHERWISE,
-    ),
-    Cause.REFUSED_CONNECTION: Words(
-        "The mail server of the {place} took no connection.", "connection refused", _OTHERWISE
-    ),
-    Cause.UNREACHABLE: Words(
-        "The mail server of the {place} could not be reached.", "no way to it on the network", _OTHERWISE
-    ),
-    Cause.SILENT: Words("The mail server of the {place} did not answer.", "no answer in time", _OTHERWISE),
-    Cause.LOST_CONNECTION: Words(
-        "The connection to the mail server of the {place} broke off.", "connection lost", _OTHERWISE
-    ),
-    Cause.BROKEN_DIALOGUE: Words(
-        "The answers of the mail server of the {place} made no sense to ours.",
-        "an answer that is no valid SMTP",
-        _OTHERWISE,
-    ),
-    Cause.TLS_NOT_OFFERED: Words(
-        "The mail server of the {place} offers no encryption, and mail may go there only encrypted.",
-        "TLS is required, and not offered",
-        _OTHERWISE,
-    ),
-    Cause.TLS_FAILED: Words(
-        "An encrypted connection, without which mail may not go there, could not be made to the mail server "
-        "of the {place}.",
-        "TLS failed",
-        _OTHERWISE,
-    ),
-    Cause.TOO_LARGE: Words(
-        "The message is larger than the mail server of the {place} takes.",
-        "over the size that it announces",
-        _SMALLER,
-    ),
-    Cause.NEEDS_8BIT: Words(
-        "The mail server of the {place} takes plain letters only, and the message has others in it.",
-        "8-bit content, and no 8BITMIME there",
-        'Most mail programs can send it again in a plain form ("quoted-printable").',
-    ),
-    Cause.NO_SUCH_MAILBOX: Words("There is no mailbox for {address}.", "no such mailbox", _SPELLING),
-    Cause.STORE_FAILED: Words(
-        "The mailbox could not take the message.", "the mail store reports a fault", _OTHERWISE
-    ),
-    Cause.STORED: Words("The message is in the mailbox.", "stored"),
-    Cause.INTERRUPTED: Words(
-        "An attempt was cut short on our side.", "our server stopped during the attempt", _OTHERWISE
-    ),
-    Cause.OUR_BUG: Words("A fault in our own software got in the way.", "a fault of ours", _OTHERWISE),
-    Cause.EXPANDED: Words("The message was passed on to the addresses that this one stands for.", "expanded"),
-}
+def entry(line: ReportLine, facts: ReportFacts) -> Entry:
+    """Say what happened to a recipient."""
+    language = facts.language
+    places = _places(line, facts)
+    if line.action not in (Action.FAILED, Action.DELAYED):
+        return Entry(reason=None, cause=language.say(_good_news(line), **places))
+    judgement = Judgement(Reason.NOT_CLASSIFIED) if line.diagnosis is None else judge(line.diagnosis)
+    override = facts.overrides.find(judgement.reason, language.tag, facts.audience)
+    cause = _overridden_cause(override, line, places) or language.say(_cause(line, judgement), **places)
+    question, grounds = _question(line, facts)
+    return Entry(
+        reason=judgement.reason,
+        cause=_with_its_history(cause, line, facts),
+        mender=_mender(line, judgement.reason, asks=bool(question)),
+        steps=_steps(line, facts, judgement.reason, override, places, asks=bool(question)),
+        is_guess=judgement.is_guess,
+        question=question,
+        grounds=grounds,
+    )
 
-# By subject and detail of the enhanced status (RFC 3463, and the IANA registry): {host} is who said it.
-_SAID: Final[Mapping[tuple[int, int], tuple[str, str]]] = {
-    (1, 1): ("{host} does not know {address}.", _SPELLING),
-    (1, 10): ("{host} says that the {place} takes no mail.", _SPELLING),
-    (2, 1): ("{host} says that this mailbox is closed.", _OTHERWISE),
-    (2, 2): ("{host} says that the mailbox is full.", _OTHERWISE),
-    (2, 3): ("{host} says that the message is too large for this mailbox.", _SMALLER),
-    (3, 4): ("{host} says that the message is too large.", _SMALLER),
-}
-_POLICY: Final = ("{host} does not take this message, by its own rules.", _THEIR_WORDS)
-_POLICY_LATER: Final = ("{host}, by its own rules, does not take this message yet.", _OTHERWISE)
-_REFUSED: Final = ("{host} refused the message.", _THEIR_WORDS)
-_LATER: Final = ("{host} asked us to come back later.", _OTHERWISE)
-# RFC 5321 section 4.2.3: a bare 550 is "no such mailbox" or "for policy reasons"; it cannot be told which.
-_BARE_550: Final = (
-    "{host} takes no mail for {address}; most often, this means that there is no such mailbox.",
-    _SPELLING,
+
+# --- What stands in the places ------------------------------------------------------------------------
+
+
+def _places(line: ReportLine, facts: ReportFacts) -> dict[str, str]:
+    said = line.diagnosis
+    return {
+        "address": readable(str(line.recipient), _ADDRESS_LIMIT),
+        "domain": readable(line.recipient.domain, NAME_LIMIT),
+        "host": one_line(said.host, NAME_LIMIT) if said is not None else "",
+        "postmaster": readable(str(facts.postmaster), _ADDRESS_LIMIT),
+        "contact": one_line(facts.contact, _QUOTE_LIMIT) if _is_in_our_house(facts) else "",
+        "subject": one_line(facts.subject, _QUOTE_LIMIT),
+        "number": readable(facts.queue_id, 64),
+        "reply": _quoted(said, line),
+    }
+
+
+def _is_in_our_house(facts: ReportFacts) -> bool:
+    return facts.audience is not Audience.OUTSIDER
+
+
+def _quoted(said: object, line: ReportLine) -> str:
+    """A peer's words, short enough for a sentence; quotation marks in them would end the quotation."""
+    if not isinstance(said, PeerSaid):
+        return ""
+    text = struck(" ".join(said.reply.lines)[: 4 * _QUOTE_LIMIT], line)
+    return one_line(text, _QUOTE_LIMIT).replace('"', "'").rstrip(" .")
+
+
+# --- The cause ----------------------------------------------------------------------------------------
+
+_DELIVERED: Final = N_("The message is in the mailbox.")
+_ACCEPTED: Final = N_(
+    "The mail server for {domain} accepted the message. We cannot see what happens to it after that."
+)
+_ACCEPTED_BEHIND: Final = N_(
+    "The next mail server accepted the message. We cannot see what happens to it after that."
 )
 
 
-def _words_for(said: PeerSaid) -> tuple[str, str]:
-    reply = said.reply
-    subject, detail = (reply.enhanced.subject, reply.enhanced.detail) if reply.enhanced else (0, 0)
-    if (subject, detail) == (0, 0) and reply.is_permanent:
-        match reply.code, said.phase:
-            case 550, Phase.RCPT:
-                return _BARE_550
-            case 552, Phase.RCPT:
-                subject, detail = 2, 2
-            case 552, _:
-                subject, detail = 3, 4
-            case _:
-                return _REFUSED
-    if subject == 7:
-        return _POLICY if reply.is_permanent else _POLICY_LATER
-    return _SAID.get((subject, detail), _REFUSED if reply.is_permanent else _LATER)
+def _good_news(line: ReportLine) -> str:
+    match line.action:
+        case Action.DELIVERED:
+            return _DELIVERED
+        case Action.EXPANDED:
+            return FOUND[Cause.EXPANDED].failed
+        case _:
+            # RFC 3461 section 5.2.2: the trail ends here, and only this much is known.
+            return _ACCEPTED if line.member is None else _ACCEPTED_BEHIND
 
 
-def cause_and_advice(line: ReportLine) -> tuple[str, str]:
-    """Say in one sentence why, and in another what can be done; both may be empty."""
-    place = f"domain {readable(line.recipient.domain, NAME_LIMIT)}"
-    address = "this address"
-    if line.is_alias:
-        place, address = "domain of the address behind this one", "the address behind this one"
-    said = line.diagnosis
-    if said is None:
+# Causes that leave open what became of a message of which everything was sent.
+_WITHOUT_AN_ANSWER: Final = frozenset(
+    {Cause.SILENT, Cause.LOST_CONNECTION, Cause.UNREACHABLE, Cause.BROKEN_DIALOGUE, Cause.INTERRUPTED}
+)
+
+
+def _is_perhaps_taken(line: ReportLine) -> bool:
+    found = line.diagnosis
+    return (
+        isinstance(found, WeFound)
+        and found.phase is Phase.END_OF_CONTENT
+        and found.cause in _WITHOUT_AN_ANSWER
+    )
+
+
+def _cause(line: ReportLine, judgement: Judgement) -> str:
+    """Choose the sentence; its places are not filled yet."""
+    if line.diagnosis is None:
+        return _by_action(NOTHING_KNOWN, line)
+    if _is_perhaps_taken(line):
+        return _by_action(PERHAPS_TAKEN if line.member is None else PERHAPS_TAKEN_BEHIND, line)
+    if line.member is not None:
+        # What is a guess of the reason is none of this: it was refused.
+        behind = REFUSED_BEHIND if judgement.is_guess else BEHIND.get(judgement.reason, REFUSED_BEHIND)
+        return _by_action(behind, line)
+    if isinstance(line.diagnosis, WeFound):
+        return _by_action(FOUND[line.diagnosis.cause], line)
+    if judgement.reason is Reason.NOT_CLASSIFIED and not _quoted(line.diagnosis, line):
+        return _by_action(WITHOUT_A_WORD, line)
+    words = SAID[judgement.reason]
+    if judgement.is_guess:
+        return words.guessed if line.action is Action.FAILED else words.guessed_trying
+    return words.failed if line.action is Action.FAILED else words.trying
+
+
+def _by_action(words: Found | Behind, line: ReportLine) -> str:
+    return words.failed if line.action is Action.FAILED else words.trying
+
+
+def _overridden_cause(override: Override | None, line: ReportLine, places: Mapping[str, str]) -> str | None:
+    if override is None or override.cause is None or line.action is not Action.FAILED:
+        return None
+    # Of an alias, the host and the domain of the member are nobody's business.
+    known = places if line.member is None else {**places, "host": "", "domain": ""}
+    return filled(override.cause, known)
+
+
+_RETURNED: Final = N_("Our postmaster returned the message.")
+_NOTE: Final = N_('The postmaster says: "{note}"')
+_LAST_FINDING: Final = N_("What was last found: {cause}")
+
+
+def _with_its_history(cause: str, line: ReportLine, facts: ReportFacts) -> str:
+    """Put before a failure how long we tried, or who returned it."""
+    language = facts.language
+    if line.action is not Action.FAILED or not (line.returned or line.expired):
+        return cause
+    last = "" if line.diagnosis is None else language.say(_LAST_FINDING, cause=cause)
+    if line.returned:
+        note = one_line(struck(line.note[: 2 * _NOTE_LIMIT], line), _NOTE_LIMIT).replace('"', "'")
+        said = language.say(_NOTE, note=note) if note else ""
+        return " ".join(part for part in (language.say(_RETURNED), said, last) if part)
+    end = line.last_attempt_at or facts.composed_at
+    return f"{gave_up(line.attempts, end - facts.accepted_at, language)} {last}".rstrip()
+
+
+# --- What helps ---------------------------------------------------------------------------------------
+
+
+def _help(line: ReportLine, reason: Reason) -> Help:
+    if line.member is not None and reason not in ABOUT_THE_MESSAGE:
+        return BEHIND_HELP
+    return HELP[reason]
+
+
+def _mender(line: ReportLine, reason: Reason, *, asks: bool) -> Mender:
+    if asks:
+        return Mender.SENDER
+    if line.returned:
+        return Mender.POSTMASTER
+    mender = _help(line, reason).mender
+    # While we are still trying it may pass, and whose turn it is need not be said; unless it is ours.
+    return mender if line.action is Action.FAILED or mender is Mender.POSTMASTER else Mender.NOBODY
+
+
+def _steps(
+    line: ReportLine,
+    facts: ReportFacts,
+    reason: Reason,
+    override: Override | None,
+    places: Mapping[str, str],
+    *,
+    asks: bool,
+) -> tuple[str, ...]:
+    """Say what the reader can do: nothing while we are still trying, unless the address is in doubt."""
+    if asks:
+        return (facts.language.say(CHECK_AND_SEND),)
+    if line.action is not Action.FAILED:
+        return ()
+    if override is not None and override.steps is not None:
+        known = places if line.member is None else {**places, "host": "", "domain": ""}
+        own = [filled(step, known) for step in override.steps]
+        if None not in own:
+            return tuple(step for step in own if step is not None)[:STEPS_LIMIT]
+    return tuple(facts.language.say(step, **places) for step in _own_steps(line, facts, reason))
+
+
+def _own_steps(line: ReportLine, facts: ReportFacts, reason: Reason) -> tuple[str, ...]:
+    if line.returned:
+        return (ASK_ABOUT_RETURN,)
+    if _is_perhaps_taken(line):
+        return PERHAPS_TAKEN_STEPS
+    remedy = _help(line, reason)
+    if facts.audience is Audience.POSTMASTER and remedy.postmaster:
+        return remedy.postmaster
+    steps = remedy.steps
+    if remedy.mender is Mender.POSTMASTER and facts.audience is Audience.INSIDER and facts.contact:
+        steps = (*steps, CALL)
+    return steps[:STEPS_LIMIT]
+
+
+# --- Did you mean? ------------------------------------------------------------------------------------
+
+_DID_YOU_MEAN: Final = N_("Did you mean {address}?")
+_COULD_IT_BE: Final = N_("Could you have meant {address}?")
+_ONE_OF_TWO: Final = N_("Did you mean {first} or {second}?")
+_GROUNDS: Final = {
+    Kin.CORRESPONDENT: N_("You have sent mail to {address} before."),
+    Kin.SAME_DOMAIN: N_("You have sent mail to {domain} before."),
+    Kin.COLLEAGUE: N_("There is a mailbox of that name here."),
+    Kin.COMMON: N_("Many people have an address at {domain}."),
+}
+
+
+def _question(line: ReportLine, facts: ReportFacts) -> tuple[str, str]:
+    """Ask whether another address was meant, and say why we ask; both empty where there is none."""
+    language = facts.language
+    meant = [one for one in line.suggestions if _is_in_our_house(facts) or one.kin is not Kin.COLLEAGUE]
+    addresses = [readable(str(one.address), _ADDRESS_LIMIT) for one in meant[:2]]
+    if line.returned or not addresses:
         return "", ""
-    if isinstance(said, PeerSaid):
-        cause, advice = _words_for(said)
-        host = f"The mail server {readable(said.host, NAME_LIMIT)}"
-    else:
-        words, host = FOUND[said.cause], ""
-        cause, advice = words.cause, words.advice
-        if said.phase is Phase.END_OF_CONTENT:
-            cause += _PERHAPS
-    if line.is_alias and advice == _SPELLING:
-        advice = _BEHIND
-    return cause.format(place=place, address=address, host=host), advice
+    if len(addresses) > 1:
+        return language.say(_ONE_OF_TWO, first=addresses[0], second=addresses[1]), ""
+    asked = language.say(_DID_YOU_MEAN if line.is_likely else _COULD_IT_BE, address=addresses[0])
+    if facts.audience is Audience.POSTMASTER:
+        # "You" would be somebody else; and whom they write to is theirs.
+        return asked, ""
+    domain = readable(meant[0].address.domain, NAME_LIMIT)
+    return asked, language.say(_GROUNDS[meant[0].kin], address=addresses[0], domain=domain)
 
 
-def finding(found: WeFound, limit: int) -> str:
+# --- The evidence -------------------------------------------------------------------------------------
+
+
+def finding(found: WeFound, limit: int, language: Language = ENGLISH) -> str:
     """Say what we ourselves found, where, and in which detail."""
-    words = FOUND[found.cause].finding
+    exact = FOUND[found.cause].finding
     where = _host_and_address(found.host, found.address)
     # What only says the same once more is no detail.
-    detail = "" if found.detail == words else readable(found.detail, limit)
+    detail = "" if found.detail == exact else readable(found.detail, limit)
     details = ", ".join(part for part in (where, detail) if part)
-    return f"We found: {words}{f' ({details})' if details else ''}"
+    if not details:
+        return language.say(N_("We found: {finding}"), finding=language.say(exact))
+    return language.say(N_("We found: {finding} ({details})"), finding=language.say(exact), details=details)
 
 
-def who_answered(said: PeerSaid) -> str:
-    """Introduce a peer's words: who said them, and in answer to what."""
-    what = f"at the {said.phase}" if said.phase in _NO_COMMANDS else f"to {said.phase}"
-    return f"{_host_and_address(said.host, said.address) or 'The other server'} answered {what}:"
-
-
+_ANSWERED: Final = N_("{host} answered to {command}:")
+_ANSWERED_UNNAMED: Final = N_("The other mail server answered to {command}:")
 # The other phases are named by the command that was answered.
-_NO_COMMANDS: Final = frozenset(
-    {Phase.LOOKUP, Phase.CONNECT, Phase.GREETING, Phase.CONTENT, Phase.END_OF_CONTENT}
-)
+_ANSWERED_AT: Final = {
+    Phase.LOOKUP: N_("{host} answered to the lookup:"),
+    Phase.CONNECT: N_("{host} answered to the connection:"),
+    Phase.GREETING: N_("{host} answered at the greeting:"),
+    Phase.CONTENT: N_("{host} answered during the content:"),
+    Phase.END_OF_CONTENT: N_("{host} answered at the end of the content:"),
+}
+
+
+def who_answered(said: PeerSaid, language: Language = ENGLISH) -> str:
+    """Introduce a peer's words: who said them, and in answer to what."""
+    host = _host_and_address(said.host, said.address)
+    if not host:
+        return language.say(_ANSWERED_UNNAMED, command=said.phase.value)
+    return language.say(_ANSWERED_AT.get(said.phase, _ANSWERED), host=host, command=said.phase.value)
 
 
 def _host_and_address(host: str, address: str) -> str:
@@ -246,53 +381,120 @@ def reply_lines(reply: Reply, limit: int, clean: Callable[[str, int], str]) -> l
 # --- What a report says at its head -------------------------------------------------------------------
 
 SUBJECTS: Final[Mapping[Action, str]] = {
-    Action.FAILED: "Not delivered",
-    Action.DELAYED: "Delayed",
+    Action.FAILED: N_("Not delivered"),
+    Action.DELAYED: N_("Delayed"),
     # Not "Accepted": before the subject of an offer or an invitation that would be an answer to it.
-    Action.RELAYED: "Passed on",
-    Action.DELIVERED: "Delivered",
-    Action.EXPANDED: "Passed on",
+    Action.RELAYED: N_("Passed on"),
+    Action.DELIVERED: N_("Delivered"),
+    Action.EXPANDED: N_("Passed on"),
 }
 
 
-def headline(action: Action, count: int, total: int) -> str:
+class _Headline(Struct, frozen=True):
+    """One fact on a message: of its only recipient, of all, of some, and of so many where that is not known."""
+
+    only: str
+    all: str
+    one_of: str
+    some_of: str
+    one: str
+    some: str
+
+
+_HEADLINES: Final[Mapping[Action, _Headline]] = {
+    Action.FAILED: _Headline(
+        N_("Your message was not delivered."),
+        N_("Your message was not delivered to any of its {n} recipients."),
+        N_("Your message was not delivered to one of its {total} recipients."),
+        N_("Your message was not delivered to {n} of its {total} recipients."),
+        N_("Your message was not delivered to one recipient."),
+        N_("Your message was not delivered to {n} recipients."),
+    ),
+    Action.DELAYED: _Headline(
+        N_("Your message has not been delivered yet. We are still trying."),
+        N_("Your message has not been delivered to any of its {n} recipients yet. We are still trying."),
+        N_("Your message has not been delivered to one of its {total} recipients yet. We are still trying."),
+        N_("Your message has not been delivered to {n} of its {total} recipients yet. We are still trying."),
+        N_("Your message has not been delivered to one recipient yet. We are still trying."),
+        N_("Your message has not been delivered to {n} recipients yet. We are still trying."),
+    ),
+    Action.RELAYED: _Headline(
+        N_("Your message was accepted by the next mail server."),
+        N_("Your message was accepted by the next mail server for all of its {n} recipients."),
+        N_("Your message was accepted by the next mail server for one of its {total} recipients."),
+        N_("Your message was accepted by the next mail server for {n} of its {total} recipients."),
+        N_("Your message was accepted by the next mail server for one recipient."),
+        N_("Your message was accepted by the next mail server for {n} recipients."),
+    ),
+    Action.DELIVERED: _Headline(
+        N_("Your message was delivered."),
+        N_("Your message was delivered to all of its {n} recipients."),
+        N_("Your message was delivered to one of its {total} recipients."),
+        N_("Your message was delivered to {n} of its {total} recipients."),
+        N_("Your message was delivered to one recipient."),
+        N_("Your message was delivered to {n} recipients."),
+    ),
+    Action.EXPANDED: _Headline(
+        N_("Your message reached an address that stands for others, and was passed on to them."),
+        N_("Your message reached {n} addresses that stand for others, and was passed on to them."),
+        N_("Your message reached an address that stands for others, and was passed on to them."),
+        N_("Your message reached {n} addresses that stand for others, and was passed on to them."),
+        N_("Your message reached an address that stands for others, and was passed on to them."),
+        N_("Your message reached {n} addresses that stand for others, and was passed on to them."),
+    ),
+}
+
+
+def headline(action: Action, count: int, total: int, language: Language = ENGLISH) -> str:
     """Say what happened to `count` of the `total` recipients that the sender named (0: not known)."""
-    to = f" to {_so_many(count, total)}" if _so_many(count, total) else ""
-    match action:
-        case Action.FAILED:
-            whom = " for them" if count > 1 else " for this recipient" if to else ""
-            return f"Your message could not be delivered{to}. It will not be tried again{whom}."
-        case Action.DELAYED:
-            return (
-                f"Your message has not been delivered{to} yet. We are still trying: there is nothing that "
-                "you need to do."
-            )
-        case Action.RELAYED:
-            whom = f" for {_so_many(count, total)}" if to else ""
-            return f"Your message was accepted by the next mail server{whom}."
-        case Action.DELIVERED:
-            return f"Your message was delivered{to}."
-    assert action is Action.EXPANDED
-    reached = "an address that stands" if count == 1 else f"{count} addresses that stand"
-    return f"Your message reached {reached} for others, and was passed on to them."
-
-
-def _so_many(count: int, total: int) -> str:
-    """`2 of its 4 recipients`; empty where the message had but one."""
+    words = _HEADLINES[action]
     if count == total:
-        return "" if total == 1 else f"its {total} recipients"
+        return language.count(words.only, words.all, count)
     if count < total:
-        return f"{count} of its {total} recipients"
-    return "one recipient" if count == 1 else f"{count} recipients"
+        return language.count(words.one_of, words.some_of, count, total=total)
+    return language.count(words.one, words.some, count)
 
 
-def gave_up(attempts: int, span: Duration) -> str:
+def resend(count: int, total: int, language: Language = ENGLISH) -> str:
+    """Say to whom it should be sent again; empty where everybody, or nobody knows who, is meant."""
+    if not 0 < count < total:
+        return ""
+    return language.count(
+        N_("If you send it again, send it to that recipient only, not to everyone."),
+        N_("If you send it again, send it to those {n} recipients only, not to everyone."),
+        count,
+    )
+
+
+def gave_up(attempts: int, span: Duration, language: Language = ENGLISH) -> str:
     """Say how long and how often we tried before we gave up."""
-    tries = f"{attempts} attempts in " if attempts > 1 else "one attempt in " if attempts else ""
-    return f"We gave up after {tries}{roughly(span)}."
+    lasted = roughly(span, language)
+    if attempts <= 0:
+        return language.say(N_("We stopped trying after {span}."), span=lasted)
+    return language.count(
+        N_("We tried for {span}, once, and have stopped."),
+        N_("We tried for {span}, {n} times, and have stopped."),
+        attempts,
+        span=lasted,
+    )
 
 
-def roughly(span: Duration) -> str:
+_UNITS: Final = (
+    (DAY, N_("{n} day"), N_("{n} days")),
+    (HOUR, N_("{n} hour"), N_("{n} hours")),
+    (MINUTE, N_("{n} minute"), N_("{n} minutes")),
+    (SECOND, N_("{n} second"), N_("{n} seconds")),
+)
+
+
+def roughly(span: Duration, language: Language = ENGLISH) -> str:
     """Say a duration as people do: `5 days`, `26 hours`, `90 minutes`, `9 seconds`."""
-    unit = next((unit for unit in (DAY, HOUR, MINUTE) if span >= 2 * unit), SECOND)
-    return in_words(max(1, round(span / unit)) * unit)
+    unit = next((unit for unit, _, _ in _UNITS[:-1] if span >= 2 * unit), SECOND)
+    count = max(1, round(span / unit))
+    # What is a whole number of a larger unit is said in that one: `1 day`, not `24 hours`.
+    unit, count = next(
+        ((larger, count * unit // larger) for larger, _, _ in _UNITS if not count * unit % larger),
+        (unit, count),
+    )
+    one, many = next((one, many) for of, one, many in _UNITS if of == unit)
+    return language.count(one, many, count)

@@ -73,8 +73,20 @@ def judged(content: bytes) -> EmailMessage:
     return message
 
 
+def forms(content: bytes) -> dict[str, str]:
+    """The part for people in its forms, by media type."""
+    people = judged(content).get_payload(0)
+    parts = people.iter_parts() if people.is_multipart() else [people]  # type: ignore[union-attr]
+    return {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in parts}  # type: ignore[union-attr]
+
+
 def human(content: bytes) -> str:
-    return judged(content).get_payload(0).get_content().replace("\r\n", "\n")  # type: ignore[union-attr]
+    return forms(content)["text/plain"]
+
+
+def kinds(content: bytes) -> list[str]:
+    """The media types of the parts."""
+    return [part.get_content_type() for part in judged(content).iter_parts()]
 
 
 def machine(content: bytes) -> str:

@@ -21,6 +21,7 @@ from tests.unit.report.samples import (
     groups,
     human,
     judged,
+    kinds,
     line,
     machine,
     said,
@@ -33,16 +34,12 @@ from byreturn.report import parse_report as parse
 FOUND = WeFound(Cause.NO_SUCH_DOMAIN)
 
 
-def kinds(content: bytes) -> list[str]:
-    return [part.get_content_type() for part in judged(content).iter_parts()]
-
-
 def test_07_relayed_is_said_to_be_relayed_and_not_delivered():
     content = composed(line(action=Action.RELAYED))
     assert groups(content)[1]["action"] == "relayed"
     assert groups(content)[1]["status"] == "2.0.0"
     assert "deliver" not in judged(content)["Subject"].lower()
-    assert "that server does not report delivery" in human(content)
+    assert "We cannot see what happens to it after that." in human(content).replace("\n   ", " ")
 
 
 def test_08_delivered_is_said_of_the_mailbox_alone():
@@ -61,7 +58,7 @@ def test_12_only_the_recipients_of_the_report_are_listed():
     content = composed(line(), recipient_count=3, content=None, header_block=b"Subject: x\r\n")
     assert machine(content).count("Final-Recipient") == 1
     assert b"bert@dead.example" not in content
-    assert "says nothing about the\nothers" in human(content)
+    assert "says nothing about the others." in human(content).replace("\n", " ")
 
 
 def test_14_ret_decides_what_comes_back():
@@ -222,7 +219,14 @@ def test_31_will_retry_until_only_in_delayed():
 def test_33_report_type_and_the_order_of_the_parts():
     content = composed()
     assert judged(content).get_param("report-type") == "delivery-status"
-    assert kinds(content) == ["text/plain", "message/delivery-status", "message/rfc822"]
+    assert kinds(content) == ["multipart/alternative", "message/delivery-status", "message/rfc822"]
+
+
+def test_33_the_part_for_people_is_text_and_then_the_same_as_html():
+    people = judged(composed()).get_payload(0)
+    assert [part.get_content_type() for part in people.iter_parts()] == ["text/plain", "text/html"]
+    assert people["Content-Language"] == "en"
+    assert not any(part.defects for part in people.walk())
 
 
 def test_34_without_instruction_the_whole_message():
@@ -256,6 +260,35 @@ def test_37_the_report_stays_7bit_whatever_it_says():
     assert report.content.isascii()
     assert not report.is_8bit
     assert b"global" not in report.content
+
+
+def test_37_a_way_back_that_takes_utf_8_gets_the_report_in_it():
+    words = said(550, "5.1.1", "Postfach unbekannt: Müller")
+    beyond = line("用户@例子.example", diagnosis=words)
+    report = compose(facts(beyond, takes_utf8=True))
+    assert report.is_8bit
+    assert kinds(report.content)[1] == "message/global-delivery-status"
+    status = report.content.decode()
+    assert "Final-Recipient: utf-8; 用户@例子.example\r\n" in status
+    assert "Diagnostic-Code: smtp; 550 5.1.1 Postfach unbekannt: Müller\r\n" in status
+    assert "\r\nLocalized-Diagnostic: en; The mail server for 例子.example answered that" in status
+    # Nothing in it is beyond ASCII: then the 7-bit form says as much.
+    assert kinds(compose(facts(takes_utf8=True)).content)[1] == "message/delivery-status"
+    assert kinds(compose(facts(beyond)).content)[1] == "message/delivery-status"
+
+
+def test_37_a_header_beyond_ascii_comes_back_under_its_own_type():
+    block = "From: Jörg\r\nSubject: Grüße\r\n".encode()
+    headers = compose(facts(takes_utf8=True, content=None, header_block=block))
+    assert kinds(headers.content)[2] == "message/global-headers"
+    whole = compose(facts(takes_utf8=True, content=block + b"\r\nx\r\n", header_block=block))
+    assert kinds(whole.content)[2] == "message/global"
+    for report in (headers, whole):
+        read = parse(report.content)
+        assert read is not None
+        assert read.returned is not None
+        assert read.returned.startswith(block)
+        assert report.is_8bit
 
 
 def test_39_one_report_for_all_failed_recipients():

@@ -61,7 +61,7 @@ def test_our_own_report_comes_back():
     assert report.arrival_date == rfc5322_date(ACCEPTED_AT)
     assert report.returned == CONTENT
     assert report.is_whole
-    assert report.text.startswith("Your message could not be delivered to 1 of its 2 recipients.")
+    assert report.text.startswith("Your message was not delivered to one of its 2 recipients.")
     first, second = report.lines
     assert first.original_recipient == Typed("rfc822", "Anna+1@Customer.example")
     assert first.final_recipient == Typed("rfc822", "anna@customer.example")
@@ -144,7 +144,7 @@ def test_a_report_that_breaks_off():
     content = composed()
     for end in range(0, len(content), 7):
         report = parse_report(content[:end])
-        assert report is None or report.reporting_mta.kind in ("", "dns")
+        assert report is None or "dns".startswith(report.reporting_mta.kind)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,122 @@
+"""The HTML of a report, from the same page as its plain text.
+
+It is a document and nothing else: headings, lists and paragraphs with a style of their own inside. No
+pictures, no scripts, nothing that would be fetched, and no links but `mailto:`. It takes the reader's own
+fonts and sizes, light or dark as the reader has it, and any width.
+
+Promises: every value is escaped; lines may be long, so it has to be sent in quoted-printable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from html import escape
+from typing import Final
+from urllib.parse import quote
+
+from byreturn.report.page import Evidence, Group, Item, Page, Row
+
+# Contrast: 14.7:1 and 6.2:1 (links) in the light, 15.3:1 and 9.2:1 in the dark; WCAG 2.2 asks for 4.5:1.
+_STYLE: Final = """\
+:root{color-scheme:light dark}
+body{margin:0;padding:1rem;font:100%/1.5 system-ui,sans-serif;color:#222;background:#fff}
+main{max-width:42rem;margin:0 auto;overflow-wrap:anywhere}
+h1{font-size:1.4rem;line-height:1.3;margin:0 0 .5rem}
+h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #767676}
+h3{font-size:1rem;margin:1rem 0 0}
+p,ul,dl{margin:.25rem 0}
+li{margin:.25rem 0}
+dt{font-weight:bold}
+dd{margin:0 0 .5rem}
+pre{margin:.25rem 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.9rem}
+a{color:#0b57d0}
+a:focus-visible{outline:3px solid}
+@media (prefers-color-scheme:dark){body{color:#eee;background:#121212}a{color:#8ab4f8}}
+"""
+
+
+def html_text(page: Page) -> str:
+    """Write a page as an HTML document."""
+    out = [
+        f'<!DOCTYPE html>\n<html lang="{_value(page.tag)}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_value(page.title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{_value(page.headlines[0])}</h1>\n"
+    ]
+    out.extend(_paragraphs(page.headlines[1:], page))
+    out.extend(_rows(page.particulars))
+    for group in page.groups:
+        out.extend(_group(group, page))
+    out.append("<hr>\n")
+    out.extend(_paragraphs(page.closing, page))
+    out.append(f"<h2>{_value(page.evidence_heading)}</h2>\n<p>{_value(page.evidence_note)}</p>\n")
+    out.extend(_rows(page.evidence_rows))
+    if page.evidence:
+        out.append("<ol>\n")
+        out.extend(_evidence(evidence) for evidence in page.evidence)
+        out.append("</ol>\n")
+    out.append("</main>\n</body>\n</html>\n")
+    return "".join(out)
+
+
+def _rows(rows: Iterable[Row]) -> Iterator[str]:
+    terms = [f"<dt>{_value(row.term)}</dt><dd><bdi>{_value(row.value)}</bdi></dd>\n" for row in rows]
+    if terms:
+        yield f"<dl>\n{''.join(terms)}</dl>\n"
+
+
+def _group(group: Group, page: Page) -> Iterator[str]:
+    yield f"<h2>{_value(group.heading)}</h2>\n"
+    if group.note:
+        yield f"<p>{_value(group.note)}</p>\n"
+    if group.items:
+        yield "<ol>\n"
+        for item in group.items:
+            yield from _item(item, page)
+        yield "</ol>\n"
+    if group.addresses:
+        addresses = "".join(f"<li><bdi>{_value(address)}</bdi></li>\n" for address in group.addresses)
+        yield f"<ul>\n{addresses}</ul>\n"
+    if group.more:
+        yield f"<p>{_value(group.more)}</p>\n"
+
+
+def _item(item: Item, page: Page) -> Iterator[str]:
+    # The numbers go on from group to group, and are those of the part for technical staff.
+    yield f'<li value="{item.number}">\n<h3><bdi>{_value(item.address)}</bdi></h3>\n'
+    yield from _paragraphs(item.told, page)
+    if item.steps:
+        steps = "".join(f"<li>{_linked(step, page)}</li>\n" for step in item.steps)
+        yield f"<ul>\n{steps}</ul>\n"
+    yield "</li>\n"
+
+
+def _evidence(evidence: Evidence) -> str:
+    words = "\n".join(_value(line) for line in evidence.verbatim)
+    # A line end directly after <pre> is dropped by who reads it, so that an empty first line would be lost.
+    verbatim = f"\n<pre>{words}</pre>" if words else ""
+    return f'<li value="{evidence.number}">{_value(evidence.told)}{verbatim}</li>\n'
+
+
+def _paragraphs(sentences: Iterable[str], page: Page) -> Iterator[str]:
+    for sentence in sentences:
+        yield f"<p>{_linked(sentence, page)}</p>\n"
+
+
+def _linked(text: str, page: Page) -> str:
+    """Escape a text; of the addresses that may be written to, make links."""
+    wanted = sorted((address for address in page.mailable if address in text), key=len, reverse=True)
+    if not wanted:
+        return _value(text)
+    # In one pass, as an address may be a part of another one.
+    pieces = re.split(f"({'|'.join(map(re.escape, wanted))})", text)
+    return "".join(_link(piece) if at % 2 else _value(piece) for at, piece in enumerate(pieces))
+
+
+def _link(address: str) -> str:
+    return f'<a href="mailto:{_value(quote(address, safe="@"))}">{_value(address)}</a>'
+
+
+def _value(text: str) -> str:
+    return escape(text, quote=True)
