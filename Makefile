@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 
-.PHONY: help setup demo test lint unit peers bench fix lock docs-refresh clean
+.PHONY: help setup demo test lint unit peers bench fix lock docs-refresh messages clean
 
 help: ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ lock: setup ## renew the lock file
 docs-refresh: setup ## write the pages that come from the code
 	@$(BIN)/python -c "from byreturn.config import reference_page; print(reference_page(), end='')" > docs/reference/configuration.md
 	@$(BIN)/python -m tests.docs.states_page
+
+messages: setup ## gather the sentences that people read, and bring the catalogues up to date
+	@$(BIN)/python -m tests.languages.messages
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -52,6 +52,27 @@ def test_a_good_one_in_json(byreturn):
     assert settings["", "node"] == {"key": "node", "value": 0, "line": None, "origin": "default"}
 
 
+def test_languages_are_named_and_what_is_wrong_in_a_translation_stops_nothing(byreturn, tmp_path):
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    (folder / "fr.po").write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+        'msgid "{host} closing"\nmsgstr "{hote} s\'en va"\n'
+    )
+    byreturn.config.write_text(byreturn.config.read_text() + f'[report]\ncatalogues = "{folder}"\n')
+    result = byreturn("check")
+    assert (result.status, result.err) == (0, "")
+    assert "# Languages there are: de, en, fr.\n" in result.out
+    assert (
+        f'# {folder}/fr.po:4: "{{host}} closing": not the places of the English sentence: '
+        "{host}, {hote}. "
+        "This sentence is said in English. Keep each {place}, with its name as it is.\n"
+    ) in result.out
+    answer = json.loads(byreturn("check", "--json").out)
+    assert (answer["ok"], answer["languages"]) == (True, ["de", "en", "fr"])
+    assert [remark["line"] for remark in answer["remarks"]] == [4]
+
+
 @pytest.mark.parametrize(("text", "name"), [(WRONG, "wrong"), (WRONG_ALIASES, "wrong-aliases")])
 def test_all_errors_at_once(byreturn, text, name):
     byreturn.config.write_text(text)

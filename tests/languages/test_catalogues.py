@@ -1,4 +1,4 @@
-"""Our own catalogues: the template is fresh, each translation is whole, and every sentence can be translated."""
+"""Our own catalogues: the template is fresh, each translation whole, and every sentence can be translated."""
 
 import pytest
 from babel.messages.pofile import read_po

@@ -40,7 +40,7 @@ MAIL FROM:<ann@example.org> SIZE=99999999999
 MAIL FROM:<ann@example.org> BODY=9BIT
 MAIL FROM:<ann@example.org> RET=SOME
 MAIL FROM:<ann@example.org> ENVID==
-MAIL FROM:<ann@example.org> ENVID=(
+MAIL FROM:<ann@example.org> ENVID=a+b
 MAIL FROM:<ann@example.org> BODY=7BIT BODY=7BIT
 MAIL FROM:<ann@example.org> WINE=red
 MAIL FROM:<ann@example.org>
@@ -82,7 +82,8 @@ def is_data(event):
 
 
 VALUES = [
-    HOST, "ESMTP ByReturn", "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", "SIZE", "BODY", "WINE", "ENVID",
+    HOST, "ESMTP ByReturn", "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
+    "SIZE", "BODY", "WINE", "ENVID",
     "PIPELINING", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "HELP", "VRFY",
 ]  # fmt: skip
 

@@ -209,6 +209,12 @@ def test_a_quiet_server(server):
     assert server.told("operator_acted") == [], "looking is no act"
 
 
+def test_its_numbers(server):
+    answer = server.ask({"do": "metrics"})
+    assert answer["answer"] == "metrics"
+    assert 'ndr_latency_seconds_count{step="durable"} 0.0\n' in answer["text"]
+
+
 def test_a_server_in_trouble(server):
     server.send(CAROL)
     server.lie()
