@@ -32,12 +32,12 @@ from byreturn.mail import (
     Duration,
     Instant,
     Mailbox,
-    PeerSaid,
     WeFound,
 )
 from byreturn.policy import Returned
 from byreturn.ports import Correspondent, OwedLine, OwedReport, SpoolFault, Timer, World
-from byreturn.report import Kin, Suggestion, Suggestions, suggest
+from byreturn.report import Kin, Reason, Suggestion, Suggestions, suggest
+from byreturn.report.judging import judge
 from byreturn.service.routes import Routes, ToHosts, ToStore, Way
 
 Done: TypeAlias = Callable[[Mapping[int, Suggestions]], None]
@@ -64,32 +64,21 @@ class Wrong(Enum):
     DOMAIN_PERHAPS = "domain, perhaps"  # it exists and takes no mail, or only a peer says that it does not
 
 
-_CAUSES: Final = {
-    Cause.NO_SUCH_MAILBOX: Wrong.MAILBOX,
-    Cause.NO_SUCH_DOMAIN: Wrong.DOMAIN,
-    Cause.NO_MAIL_HOST: Wrong.DOMAIN_PERHAPS,
-    Cause.NULL_MX: Wrong.DOMAIN_PERHAPS,
-    Cause.NO_SUCH_MAIL_HOSTS: Wrong.DOMAIN_PERHAPS,
-}
-# By the detail of subject 1 (RFC 3463, and the IANA registry), which is about addresses.
-_ADDRESS_DETAILS: Final = {
-    1: Wrong.MAILBOX,
-    2: Wrong.DOMAIN_PERHAPS,
-    3: Wrong.MAILBOX,
-    6: Wrong.MAILBOX,
-    10: Wrong.DOMAIN_PERHAPS,
+_REASONS: Final = {
+    Reason.NO_SUCH_MAILBOX: Wrong.MAILBOX,
+    Reason.NO_SUCH_DOMAIN: Wrong.DOMAIN_PERHAPS,
+    Reason.NO_MAIL_THERE: Wrong.DOMAIN_PERHAPS,
+    Reason.BROKEN_DOMAIN: Wrong.DOMAIN_PERHAPS,
 }
 
 
 def blamed(diagnosis: Diagnosis | None) -> Wrong | None:
     """Tell which part of the address a diagnosis blames; None: it has another reason, or none."""
-    match diagnosis:
-        case WeFound(cause=cause):
-            return _CAUSES.get(cause)
-        case PeerSaid(reply=reply) if reply.status.subject == 1:
-            return _ADDRESS_DETAILS.get(reply.status.detail)
-        case _:
-            return None
+    if diagnosis is None:
+        return None
+    if isinstance(diagnosis, WeFound) and diagnosis.cause is Cause.NO_SUCH_DOMAIN:
+        return Wrong.DOMAIN
+    return _REASONS.get(judge(diagnosis).reason)
 
 
 class Suggester:
