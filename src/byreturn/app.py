@@ -55,6 +55,7 @@ from byreturn.transport import (
     SystemEntropy,
     ThreadWorker,
     listen_socket,
+    read_foreign,
 )
 
 EXIT_SPOOL_BROKEN: Final = 75  # EX_TEMPFAIL of sysexits.h: start me again
@@ -62,6 +63,7 @@ EXIT_BUG: Final = 70  # EX_SOFTWARE: likewise, and tell us
 DRAIN_LIMIT: Final[Duration] = 10 * SECOND
 _BACKLOG: Final = 1024
 _SPOOL_THREADS: Final = 4
+_READING_THREADS: Final = 2
 # A thread that comes back from fsync waits for the interpreter at most so long; 5 ms, the default, would be
 # added to every commit under load.
 _SWITCH_SECONDS: Final = 0.0005
@@ -128,6 +130,7 @@ class _Server:
         self._words = report_words(config)
         self._spool_worker = ThreadWorker(loop, _SPOOL_THREADS, "spool")
         self._store_worker = ThreadWorker(loop, AT_ONCE, "store")
+        self._reading_worker = ThreadWorker(loop, _READING_THREADS, "reading")
         self._spool = SqliteSpool(
             config.data,
             self._spool_worker,
@@ -161,6 +164,8 @@ class _Server:
             ),
             journal=self._journal,
             meter=Meter(COPY_CLASSES),
+            aside=self._reading_worker,
+            read_foreign=read_foreign,
             is_own=own.__contains__,
         )
 
@@ -252,6 +257,7 @@ class _Server:
         await self._resolver.close()
         self._spool.stop()
         self._store_worker.close()
+        self._reading_worker.close()
         self._spool_worker.close()
         if self._broken:
             self._spool.abandon()

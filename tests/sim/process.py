@@ -15,6 +15,7 @@ from tests.sim.local import SimJournal, SimMailboxes
 from tests.sim.names import SimResolver, Zones
 from tests.sim.network import SimDialer, SimNetwork, SimStream
 from tests.sim.recording import Record, RecordingSpool
+from tests.sim.spools import InlineWorker
 
 from byreturn.config import COPY_CLASSES
 from byreturn.mail import Duration, Instant
@@ -101,6 +102,8 @@ class Process:
             journal=self.journal,
             meter=self.meter,
             is_own=lambda endpoint: endpoint == simulation.endpoint,
+            aside=InlineWorker(),
+            read_foreign=lambda _: None,
         )
         self._listener = ListenerSettings()
         self.house = House(simulation.settings, world, opened)

@@ -138,19 +138,6 @@ class RecordingSpool:
         if watched := self._watch("purge", now, done):
             self._spool.purge(now, limit, watched)
 
-    def correspondents(
-        self, sender: Mailbox, limit: int, done: Callable[[tuple[Correspondent, ...] | SpoolFault], None]
-    ) -> None:
-        self._spool.correspondents(sender, limit, done)
-
-    def heard(
-        self,
-        reports: tuple[HeardReport, ...],
-        done: Callable[[tuple[QueueId | None, ...] | SpoolFault], None],
-    ) -> None:
-        if watched := self._watch("heard", reports, done):
-            self._spool.heard(reports, watched)
-
     def past(self, destination: Destination, done: Callable[[Past | SpoolFault | None], None]) -> None:
         self._spool.past(destination, done)
 

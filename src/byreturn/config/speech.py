@@ -38,5 +38,5 @@ def report_words(config: Config) -> ReportWords:
     languages, complaints = load_languages(report.catalogues)
     if report.templates is None:
         return ReportWords(languages, complaints=complaints)
-    overrides, more = read_overrides(report.templates, tuple(languages))
+    overrides, more = read_overrides(report.templates)
     return ReportWords(languages, overrides, (*complaints, *more))

@@ -24,20 +24,20 @@ from byreturn.report.returned import RETURN_OCTETS
 from byreturn.report.suggesting import Suggestions, suggest
 
 __all__ = [
+    "NO_OVERRIDES",
+    "OTHERS_LISTED",
+    "RETURN_OCTETS",
     "Action",
     "Audience",
     "ComposedReport",
     "Judgement",
     "Kin",
     "Mender",
-    "NO_OVERRIDES",
-    "OTHERS_LISTED",
     "Override",
     "Overrides",
     "ParsedLine",
     "ParsedReport",
     "Progress",
-    "RETURN_OCTETS",
     "ReadLine",
     "Reading",
     "Reason",

@@ -15,11 +15,11 @@ from byreturn.service.suggestions import SuggestionSettings
 
 __all__ = [
     "CLASSES",
+    "EXPIRED",
     "Copies",
     "DelayRule",
     "DispatchSettings",
     "Door",
-    "EXPIRED",
     "HearingSettings",
     "House",
     "HouseSettings",

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from byreturn.mail import Mailbox, Message, NullPath, QueueId, Recipient, header_block
-from byreturn.ports import ContentReader, HeardReport, SpoolFault, Worker, World
+from byreturn.ports import ContentReader, HeardReport, SpoolFault, World
 from byreturn.protocol import SyntaxFault, mailbox_or_fault
 from byreturn.report import Reading, ReadLine, parse_report, reading_of
 
@@ -49,16 +49,14 @@ class _Arrived(Struct, frozen=True):
 
 
 class Hearing:
-    """The desk. `read_foreign` reads what is in no standard form; it never raises."""
+    """The desk."""
 
-    def __init__(
-        self, settings: HearingSettings, world: World, worker: Worker, read_foreign: ReadForeign
-    ) -> None:
+    def __init__(self, settings: HearingSettings, world: World) -> None:
         self._settings = settings
         self._spool = world.spool
         self._journal = world.journal
-        self._worker = worker
-        self._read_foreign = read_foreign
+        self._worker = world.aside
+        self._read_foreign = world.read_foreign
         self._waiting: deque[_Arrived] = deque()
         self._at_work = 0
         self._untold = 0

@@ -16,6 +16,7 @@ from byreturn.service.brake import Brake
 from byreturn.service.copies import Copies
 from byreturn.service.dispatch import Dispatcher
 from byreturn.service.drafting import ReportSettings
+from byreturn.service.hearing import Hearing, HearingSettings
 from byreturn.service.inbound import Inbound, ListenerSettings
 from byreturn.service.local import Local
 from byreturn.service.operator import Operator
@@ -38,6 +39,7 @@ class HouseSettings(Struct, frozen=True):
     dispatch: DispatchSettings = DispatchSettings()
     delay: DelayRule = DelayRule()
     copies: Copies = Copies()
+    hearing: HearingSettings = HearingSettings()
     schedule: RetrySchedule = RetrySchedule()
     terms: TermsTable = TermsTable()
     brake: BrakeRules = BrakeRules()
@@ -65,7 +67,8 @@ class House:
         self.dispatcher = Dispatcher(
             settings.dispatch, world, self.settlement, routes, self.relay, local, self.brake
         )
-        self.reception = Reception(settings.reception, schedule, world, self.dispatcher, ids)
+        self.hearing = Hearing(settings.hearing, world)
+        self.reception = Reception(settings.reception, schedule, world, self.dispatcher, self.hearing, ids)
         self.reporting = Reporting(settings.report, schedule, world, self.dispatcher, routes, self.brake, ids)
         self.upkeep = Upkeep(world, self.dispatcher, self.reporting, self.brake)
         self.operator = Operator(world, self.brake, self.settlement, self.relay, self.dispatcher)
@@ -98,6 +101,7 @@ class House:
             and not self.dispatcher.active
             and not self.settlement.unsettled
             and self.reporting.is_idle
+            and self.hearing.is_idle
         )
 
     def stop(self) -> None:
@@ -105,4 +109,5 @@ class House:
         self.brake.stop()
         self.upkeep.stop()
         self.reporting.stop()
+        self.hearing.stop()
         self.dispatcher.stop()

@@ -55,6 +55,7 @@ from byreturn.ports import (
 )
 from byreturn.protocol import Mail, Rcpt, RcptParameters
 from byreturn.service.dispatch import Dispatcher
+from byreturn.service.hearing import Hearing
 
 # A content up to this size stays in memory and in the database; a larger one gets a file of its own.
 SMALL_OCTETS: Final = 64 * 1024
@@ -150,8 +151,10 @@ class Reception:
         schedule: RetrySchedule,
         world: World,
         dispatcher: Dispatcher,
+        hearing: Hearing,
         ids: IdFactory,
     ) -> None:
+        self._hearing = hearing
         self._settings = settings
         self._schedule = schedule
         self._clock = world.clock
@@ -316,6 +319,7 @@ class Reception:
             self.journal.accepted(message, message.recipient_count)
             done(reply(250, "2.0.0", "Kept as {id}", id=id_text(message.id)), IsDropped.NO)
             self._dispatcher.begin(admitted)
+            self._hearing.hear(message, recipients, arrival.content, head=arrival.head)
 
         expanded = () if isinstance(message.reverse_path, NullPath) else tuple(arrival.recipients.expanded)
         new = NewMessage(message, admitted.recipients, arrival.content, expanded)

@@ -36,8 +36,7 @@ from byreturn.mail import (
 )
 from byreturn.policy import Returned
 from byreturn.ports import Correspondent, OwedLine, OwedReport, SpoolFault, Timer, World
-from byreturn.report import Kin, Reason, Suggestion, Suggestions, suggest
-from byreturn.report.judging import judge
+from byreturn.report import Kin, Reason, Suggestion, Suggestions, judge, suggest
 from byreturn.service.routes import Routes, ToHosts, ToStore, Way
 
 Done: TypeAlias = Callable[[Mapping[int, Suggestions]], None]
@@ -124,7 +123,8 @@ class Suggester:
             correspondents=correspondents,
             colleagues=[address.local for address in near],
         )
-        is_possible_only = wrong is Wrong.DOMAIN_PERHAPS
+        is_guess = line.finding is not None and judge(line.finding).is_guess
+        is_possible_only = is_guess or wrong is Wrong.DOMAIN_PERHAPS
         return structs.replace(found, is_likely=False) if is_possible_only else found
 
     def _is_local(self, address: Mailbox) -> bool:

@@ -26,7 +26,6 @@ from byreturn.spool.rows import (
     state_from_row,
 )
 
-
 _KINDS: Final = {CLEARED: ReportKind.CLEARED, COPIED: ReportKind.COPY}
 
 

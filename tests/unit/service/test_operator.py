@@ -80,6 +80,8 @@ class Server:
             journal=SimJournal(self.clock, self.story),
             meter=Meter(COPY_CLASSES),
             is_own=lambda _: False,
+            aside=InlineWorker(),
+            read_foreign=lambda _: None,
         )
         settings = HouseSettings(
             reception=ReceptionSettings(f"mail.{HERE}", (ip_network("127.0.0.0/8"),)),
