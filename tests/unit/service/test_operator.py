@@ -11,6 +11,7 @@ from tests.sim.local import SimJournal, SimMailboxes
 from tests.sim.model_spool import Disk, ModelSpool
 from tests.sim.names import Lie, SimResolver, Zones
 from tests.sim.network import SimDialer, SimNetwork
+from tests.sim.spools import InlineWorker
 
 from byreturn.config import COPY_CLASSES
 from byreturn.mail import (
@@ -87,7 +88,7 @@ class Server:
             reception=ReceptionSettings(f"mail.{HERE}", (ip_network("127.0.0.0/8"),)),
             routes=RouteSettings(f"mail.{HERE}"),
             relay=RelaySettings(f"mail.{HERE}", connections=70),
-            report=ReportSettings(f"mail.{HERE}", POSTMASTER),
+            report=ReportSettings(hostname=f"mail.{HERE}", postmaster=POSTMASTER),
             brake=BrakeRules(denied_destinations=1000),
         )
         self.house = House(settings, world, self.spool.opened)
