@@ -71,8 +71,8 @@ class Bench:
             fault=lambda where, why: self.told.append(("fault", where, why)),
             note=lambda what, **facts: self.told.append(("note", what, facts["count"])),
         )
-        world: Any = SimpleNamespace(spool=self.spool, journal=journal)
-        self.hearing = Hearing(HearingSettings(**settings), world, self.worker, read)
+        world: Any = SimpleNamespace(spool=self.spool, journal=journal, aside=self.worker, read_foreign=read)
+        self.hearing = Hearing(HearingSettings(**settings), world)
 
     def hear(
         self, content: bytes | None = REPORT, number: int = 7, to: Any = TO_SENDER, head: bytes = b""
