@@ -37,7 +37,7 @@ from byreturn.policy import (
     Returned,
     Waiting,
 )
-from byreturn.report.wording import FOUND
+from byreturn.report.sentences import FOUND
 from byreturn.spool import Entry
 
 ADDRESS_LIMIT: Final = 320  # a local part of 64 octets, @, and a domain of 255

@@ -122,9 +122,9 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     Of the original: where reports go (never the null path: then there is no report; of a postmaster's copy it
     is the postmaster's address, and `about_reverse_path` the sender's, None for the null path), what MAIL
     asked, `hello` (what its client called itself), `original_id` and `subject` as its header has them,
-    `queue_id` as people read it, and how many recipients the sender named (0: not known). `header_block` is always
-    there, `content` only where it may be returned whole. `thread` holds the Message-IDs of the automatic
-    reports that went before, oldest first.
+    `queue_id` as people read it, and how many recipients the sender named (0: not known). `header_block` is
+    always there, `content` only where it may be returned whole. `thread` holds the Message-IDs of the
+    automatic reports that went before, oldest first.
 
     `others` are recipients that the report is not about, at most OTHERS_LISTED of those that may be named
     to this reader; `more` counts the rest by how it stands with them.

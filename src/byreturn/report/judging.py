@@ -95,11 +95,11 @@ _EXACT: Final[Mapping[tuple[int, int], Reason]] = {
     (7, 16): Reason.TOO_LARGE,
     (7, 17): Reason.MAILBOX_CLOSED,
     (7, 18): Reason.MAILBOX_CLOSED,
-    **{(7, detail): Reason.NOT_AUTHENTICATED for detail in (20, 21, 22, 23, 24, 25, 26, 29)},
+    **dict.fromkeys([(7, detail) for detail in (*range(20, 27), 29)], Reason.NOT_AUTHENTICATED),
     # RFC 7505 section 4.2: the sender's domain takes no mail, so it should send none.
     (7, 27): Reason.SENDER_REFUSED,
     (7, 28): Reason.TOO_MUCH_MAIL,
-    # RFC 8689 section 4.2.1: REQUIRETLS was asked for and cannot be had.
+    # REQUIRETLS was asked for and cannot be had.
     (7, 30): Reason.TLS_DEMANDED,
     (4, 310): Reason.NO_SUCH_DOMAIN,
     (4, 312): Reason.LOOKUP_FAILED,
@@ -111,7 +111,7 @@ _EXACT: Final[Mapping[tuple[int, int], Reason]] = {
     (7, 509): Reason.NOT_AUTHENTICATED,
     (7, 511): Reason.REPUTATION,
     (7, 515): Reason.NOT_AUTHENTICATED,
-    **{(7, detail): Reason.REPUTATION for detail in (*range(606, 651), 705, 708)},
+    **dict.fromkeys([(7, detail) for detail in (*range(606, 651), 705, 708)], Reason.REPUTATION),
 }
 
 # A host that is down may come up: whoever refuses for ever with one of these means something else.
@@ -121,14 +121,14 @@ _PASSING: Final = frozenset({(4, 1), (4, 2)})
 _VAGUE: Final[Mapping[int, Reason]] = {5: Reason.BROKEN_DIALOGUE, 6: Reason.CONTENT, 7: Reason.POLICY}
 
 _BY_CODE: Final[Mapping[int, Reason]] = {
-    # RFC 7504 section 3: a host that takes no mail at all; section 4: a domain that does not.
+    # RFC 7504 section 3: 521 is of a host that takes no mail at all, and 556 of a domain that does not.
     521: Reason.NO_MAIL_THERE,
     556: Reason.NO_MAIL_THERE,
     530: Reason.RELAYING,
     535: Reason.NOT_AUTHENTICATED,
     551: Reason.NO_SUCH_MAILBOX,
     571: Reason.POLICY,
-    **dict.fromkeys((500, 501, 502, 503, 504, 555), Reason.BROKEN_DIALOGUE),
+    **dict.fromkeys([500, 501, 502, 503, 504, 555], Reason.BROKEN_DIALOGUE),
 }
 _NO_STATUS: Final = frozenset({(0, 0), (1, 0)})
 # RFC 5321 section 4.2.3: a bare 550 is "no such mailbox" or "for policy reasons"; the phase tells most.
@@ -159,7 +159,10 @@ def _judge_reply(said: PeerSaid) -> Judgement:
     text = plain(_text(reply))
     # Of a status that disagrees with its code, subject and detail still say what it is about.
     kind = (0, 0) if reply.enhanced is None else (reply.enhanced.subject, reply.enhanced.detail)
-    exact = None if reply.is_permanent and kind in _PASSING else _EXACT.get(kind)
+    exact = _EXACT.get(kind)
+    if reply.is_permanent and kind in _PASSING:
+        # Exchange's way to say that it has no such mailbox; with another status these words mean a rule.
+        exact = Reason.NO_SUCH_MAILBOX if "recipient address rejected: access denied" in text else None
     sure = clear_reason(text) or exact
     if sure is not None:
         # Who says both "never" and "later" was most likely meant to say one of them.

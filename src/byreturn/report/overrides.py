@@ -73,18 +73,18 @@ def check_override(text: str) -> str | None:
     for _, place, form, conversion in parts:
         if place is None:
             continue
+        # A form or a conversion could ask for a text of gigabytes, or for how Python writes the value.
         if form or conversion or place not in PLACES:
             names = " ".join(f"{{{name}}}" for name in PLACES)
-            return f"has a place that is not known, {{{place[:40]}}}: the places are {names}"
+            return f"has a place that is not known, {{{place[:40]}}}: use only {names}"
     return None
 
 
 def filled(text: str, places: Mapping[str, str]) -> str | None:
-    """Fill the places of a text; None where that is not possible, or leaves nothing to read."""
+    """Fill the places of a text; None where one has no value: it would leave a hole."""
     if check_override(text) is not None:
         return None
-    words = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-    # A place without a value would leave a hole in the sentence.
-    if not all(places.get(name) for name in words):
+    names = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    if not all(places.get(name) for name in names):
         return None
     return text.format_map(places)

@@ -317,7 +317,8 @@ SAID: Final[Mapping[Reason, Said]] = {
         N_("The mail server for {domain} refused the message, most likely because of its own rules."),
         N_("The mail server for {domain} answers that its rules do not allow this message yet."),
         N_(
-            "The mail server for {domain} does not take the message yet, most likely because of its own rules."
+            "The mail server for {domain} does not take the message yet, most likely because of its own "
+            "rules."
         ),
     ),
     Reason.SPAM: Said(
@@ -525,7 +526,8 @@ BEHIND: Final[Mapping[Reason, Behind]] = {
     Reason.CONTENT: Behind(
         N_("This address passes mail on to another one, which does not take what the message contains."),
         N_(
-            "This address passes mail on to another one, which so far does not take what the message contains."
+            "This address passes mail on to another one, which so far does not take what the message "
+            "contains."
         ),
     ),
     Reason.LOOP: Behind(

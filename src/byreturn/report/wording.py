@@ -41,6 +41,7 @@ from byreturn.mail import (
 )
 from byreturn.report.audience import Audience
 from byreturn.report.facts import Kin, ReportFacts, ReportLine
+from byreturn.report.fields import ADDRESS_LIMIT
 from byreturn.report.judging import judge
 from byreturn.report.overrides import Override, filled
 from byreturn.report.reasons import Judgement, Mender, Reason
@@ -74,8 +75,6 @@ from byreturn.report.struck import struck
 NAME_LIMIT: Final = 255
 # Replies of more lines are advertisement; the limit keeps a recipient on one screen.
 REPLY_LINES: Final = 50
-# RFC 5321 section 4.5.3.1.3: a path has 256 octets with its brackets; some room is for quoting.
-_ADDRESS_LIMIT: Final = 320
 # So much of a peer's words, or an operator's, stands in a sentence of ours; the evidence has them in full.
 _QUOTE_LIMIT: Final = 200
 _NOTE_LIMIT: Final = 1000
@@ -125,10 +124,10 @@ def entry(line: ReportLine, facts: ReportFacts) -> Entry:
 def _places(line: ReportLine, facts: ReportFacts) -> dict[str, str]:
     said = line.diagnosis
     return {
-        "address": readable(str(line.recipient), _ADDRESS_LIMIT),
+        "address": readable(str(line.recipient), ADDRESS_LIMIT),
         "domain": readable(line.recipient.domain, NAME_LIMIT),
         "host": one_line(said.host, NAME_LIMIT) if said is not None else "",
-        "postmaster": readable(str(facts.postmaster), _ADDRESS_LIMIT),
+        "postmaster": readable(str(facts.postmaster), ADDRESS_LIMIT),
         "contact": one_line(facts.contact, _QUOTE_LIMIT) if _is_in_our_house(facts) else "",
         "subject": one_line(facts.subject, _QUOTE_LIMIT),
         "number": readable(facts.queue_id, 64),
@@ -308,7 +307,7 @@ def _question(line: ReportLine, facts: ReportFacts) -> tuple[str, str]:
     """Ask whether another address was meant, and say why we ask; both empty where there is none."""
     language = facts.language
     meant = [one for one in line.suggestions if _is_in_our_house(facts) or one.kin is not Kin.COLLEAGUE]
-    addresses = [readable(str(one.address), _ADDRESS_LIMIT) for one in meant[:2]]
+    addresses = [readable(str(one.address), ADDRESS_LIMIT) for one in meant[:2]]
     if line.returned or not addresses:
         return "", ""
     if len(addresses) > 1:
@@ -391,7 +390,7 @@ SUBJECTS: Final[Mapping[Action, str]] = {
 
 
 class _Headline(Struct, frozen=True):
-    """One fact on a message: of its only recipient, of all, of some, and of so many where that is not known."""
+    """One fact on a message: of its only recipient, all, some, and so many where that is all that is known."""
 
     only: str
     all: str
