@@ -47,7 +47,10 @@ from byreturn.report.returned import RETURN_OCTETS, returned_part
 
 
 class ComposedReport(Struct, frozen=True):
-    """A report, ready to be queued. `is_8bit`: it needs 8BITMIME. `is_utf8`: its own header needs SMTPUTF8."""
+    """A report, ready to be queued.
+
+    `is_8bit`: it needs 8BITMIME; `without_8bit` takes that away. `is_utf8`: its own header needs SMTPUTF8.
+    """
 
     content: bytes
     is_8bit: bool

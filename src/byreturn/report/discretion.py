@@ -51,14 +51,18 @@ def seen(line: ReportLine, facts: ReportFacts) -> Seen:
     is_outside = facts.audience is Audience.OUTSIDER
     is_hidden = line.is_alias or (is_outside and is_inside(said.host, said.address, facts))
     if isinstance(said, WeFound) and is_outside and said.cause in _OUR_MACHINE:
-        return Seen(WeFound(said.cause, phase=said.phase), is_hidden)
+        return Seen(WeFound(said.cause, phase=said.phase), is_host_hidden=is_hidden)
     if not is_hidden:
         return Seen(said)
     names = (said.host, said.address) if is_outside or line.is_alias else ()
     if isinstance(said, PeerSaid):
         lines = tuple(_struck(text, line, names) for text in said.reply.lines)
-        return Seen(replace(said, reply=replace(said.reply, lines=lines), host="", address=""), True)
-    return Seen(replace(said, detail=_struck(said.detail, line, names), host="", address=""), True)
+        return Seen(
+            replace(said, reply=replace(said.reply, lines=lines), host="", address=""), is_host_hidden=True
+        )
+    return Seen(
+        replace(said, detail=_struck(said.detail, line, names), host="", address=""), is_host_hidden=True
+    )
 
 
 def is_inside(host: str, address: str, facts: ReportFacts) -> bool:

@@ -36,7 +36,8 @@ _WHERE: Final[Mapping[Phase, str]] = {
 # What the name server told us; no host took part.
 _FROM_THE_DNS: Final = frozenset(
     {
-        Cause.NO_SUCH_DOMAIN, Cause.NULL_MX, Cause.NO_MAIL_HOST, Cause.NO_SUCH_MAIL_HOSTS, Cause.LOOKUP_FAILED,
+        Cause.NO_SUCH_DOMAIN, Cause.NULL_MX, Cause.NO_MAIL_HOST, Cause.NO_SUCH_MAIL_HOSTS,
+        Cause.LOOKUP_FAILED,
     }
 )  # fmt: skip
 

@@ -49,8 +49,9 @@ class ReportLine(Struct, frozen=True, kw_only=True):
     peer's words. `orcpt` is in its xtext form. `expired`: its lifetime ended, and the diagnosis is the last
     finding. `returned`: an operator sent it back, likewise, with `note` as the operator's words. `attempts`
     counts those made; `next_try_at`, `next_notice_at` (None: there will be none) and `will_retry_until`
-    matter to a delay only, and so does `is_told`: whether the sender is to hear of its end. `found_at`: when it came to be so. `suggestions`: at most two; if it is a single
-    one and `is_likely`, it may be put as a question that expects yes.
+    matter to a delay only, and so does `is_told`: whether the sender is to hear of its end. `found_at`: when
+    it came to be so. `suggestions`: at most two; if it is a single one and `is_likely`, it may be put as a
+    question that expects yes.
     """
 
     recipient: Mailbox
@@ -116,15 +117,15 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     HTML too.
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
-    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take
-    what is not ASCII in header fields (RFC 6533).
+    `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what
+    is not ASCII in header fields (RFC 6533).
 
     Of the original: where reports go (never the null path: then there is no report; of a postmaster's copy it
-    is the postmaster's address, and `about_reverse_path` the sender's, None for the null path), what MAIL asked,
-    `hello` (what its client called itself), `original_id` and `subject` as its header has them, `queue_id`
-    as people read it, and how many recipients the sender named (0: not known). `header_block` is always
-    there, `content` only where it may be returned whole. `thread` holds the Message-IDs of the automatic
-    reports that went before, oldest first.
+    is the postmaster's address, and `about_reverse_path` the sender's, None for the null path), what MAIL
+    asked, `hello` (what its client called itself), `original_id` and `subject` as its header has them,
+    `queue_id` as people read it, and how many recipients the sender named (0: not known). `header_block` is
+    always there, `content` only where it may be returned whole. `thread` holds the Message-IDs of the
+    automatic reports that went before, oldest first.
 
     `others` are recipients that the report is not about, at most OTHERS_LISTED of those that may be named
     to this reader; `more` counts the rest by how it stands with them.

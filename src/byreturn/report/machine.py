@@ -8,8 +8,9 @@ says each cause in the reader's language too (RFC 6533 section 4.1). In all othe
     Final-Recipient ...        one group for each recipient, in the order of the facts
     Action, Status ...
 
-Promises: printable, and ASCII in the 7-bit form; lines of at most 998 octets; a peer's reply stands as it came, line by line; a
-field stands exactly where the standard wants it, and nowhere else. The size is bounded: see the limits.
+Promises: printable, and ASCII in the 7-bit form; lines of at most 998 octets; a peer's reply stands as it
+came, line by line; a field stands exactly where the standard wants it, and nowhere else. The size is
+bounded: see the limits.
 """
 
 from __future__ import annotations

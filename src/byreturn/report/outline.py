@@ -109,12 +109,13 @@ def page_of(facts: ReportFacts, attached: str = "", *, is_cleared: bool = False)
     told.extend(_of_other(other, facts) for other in facts.others)
     groups, evidence = _grouped(told, facts)
     language = facts.language
+    title = subject_start(lines, facts.recipient_count, language)
+    if is_cleared:
+        title = cleared_start(lines, language)
     correctable = sum(each.place is _Place.SENDER for each in told)
     return Page(
         tag=language_tag(language.tag),
-        title=cleared_start(lines, language)
-        if is_cleared
-        else subject_start(lines, facts.recipient_count, language),
+        title=title,
         headlines=tuple(_head(lines, correctable, facts, is_cleared=is_cleared)),
         particulars=_particulars(facts),
         groups=(*groups, *_rest(lines[FULL_RECIPIENTS:], facts)),
@@ -135,7 +136,8 @@ def _head(
         about = facts.about_reverse_path
         if about is None:
             yield language.say(
-                'A copy for our postmaster. "Your message" is a message without a sender (none): nobody else is told.'
+                'A copy for our postmaster. "Your message" is a message without a sender (none): '
+                "nobody else is told."
             )
         else:
             address = readable(str(about), ADDRESS_LIMIT)

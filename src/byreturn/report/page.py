@@ -36,7 +36,7 @@ class Item(Struct, frozen=True):
 
 
 class Group(Struct, frozen=True):
-    """Recipients of whom the same holds. `note` stands before them, `more` counts those that are not named."""
+    """Recipients of whom the same holds: `note` stands before them, `more` counts those not named."""
 
     heading: str
     items: tuple[Item, ...] = ()

@@ -84,11 +84,13 @@ def _accepted(domain: str, at: int, facts: ReportFacts, *, is_there: bool) -> st
         )
     if not at:
         return language.say(
-            "The mail server for {domain} accepted your message. We cannot see what happens to it after that.",
+            "The mail server for {domain} accepted your message. "
+            "We cannot see what happens to it after that.",
             domain=name,
         )
     return language.say(
-        "The mail server for {domain} accepted your message {when}. We cannot see what happens to it after that.",
+        "The mail server for {domain} accepted your message {when}. "
+        "We cannot see what happens to it after that.",
         domain=name,
         when=when(at, facts, to_the_second=True),
     )
