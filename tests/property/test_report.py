@@ -44,6 +44,7 @@ from byreturn.report import (
 from byreturn.report.fields import SUBJECT_LIMIT, decode_words, subject_text
 from byreturn.report.machine import status_of
 from byreturn.report.safe import in_ascii, one_line, readable
+from byreturn.report.struck import struck
 
 instants = st.integers(0, 4_000_000_000_000)
 anything = st.text(max_size=200)
@@ -161,9 +162,9 @@ all_orderly = everything(mailboxes, words, names)
 all_wild = everything(wild_mailboxes, anything, anything)
 
 
-def reply_text(reply):
+def reply_text(reply, about):
     status = f"{reply.enhanced} " if reply.enhanced else ""
-    lines = [f"{reply.code}-{status}{line}".rstrip() for line in reply.lines or ("",)]
+    lines = [f"{reply.code}-{status}{struck(line, about)}".rstrip() for line in reply.lines or ("",)]
     return (*lines[:-1], f"{reply.code} {lines[-1][4:]}".rstrip())
 
 
@@ -194,7 +195,7 @@ def test_what_is_composed_is_parsed(facts):
         elif isinstance(line.diagnosis, PeerSaid):
             assert parsed.remote_mta == Typed("dns", line.diagnosis.host)
             assert parsed.diagnostic_kind == "smtp"
-            assert parsed.diagnostic == reply_text(line.diagnosis.reply)
+            assert parsed.diagnostic == reply_text(line.diagnosis.reply, line)
         else:
             assert parsed.diagnostic_kind in ("", "x-byreturn")
 

@@ -34,7 +34,8 @@ _LATER: Final = N_("Send it again later, or reach the recipient another way.")
 _MEANWHILE: Final = N_("If it is urgent, reach the recipient another way.")
 _TELL_POSTMASTER: Final = N_("Forward this report to {postmaster}.")
 _STILL_FAILS: Final = N_("If it fails again, forward this report to {postmaster}.")
-_READ_ANSWER: Final = N_("Read the answer of the other mail server in this report: it may say what helps.")
+# Only where there is an answer with words in it.
+READ_ANSWER: Final = N_("Read the answer of the other mail server in this report: it may say what helps.")
 _AGAIN: Final = N_("Send it again to this recipient.")
 _LET_THROUGH: Final = N_("Ask the recipient another way to let your mail through.")
 _LINK: Final = N_("Send a link to the large part, or send it in smaller messages.")
@@ -80,7 +81,7 @@ HELP: Final[Mapping[Reason, Help]] = {
     Reason.TOO_MUCH_MAIL: Help(
         Mender.NOBODY, (_LATER,), (N_("Give the destination fewer connections or a lower rate."),)
     ),
-    Reason.POLICY: Help(Mender.RECIPIENT, (_READ_ANSWER, _ANOTHER_WAY)),
+    Reason.POLICY: Help(Mender.RECIPIENT, (READ_ANSWER, _ANOTHER_WAY)),
     Reason.SPAM: Help(
         Mender.SENDER,
         (N_("Send it again with fewer links and without attachments."), _LET_THROUGH, _STILL_FAILS),
@@ -107,7 +108,7 @@ HELP: Final[Mapping[Reason, Help]] = {
     Reason.TOO_MANY_RECIPIENTS: Help(Mender.SENDER, (_FEWER,)),
     Reason.CONTENT: Help(
         Mender.SENDER,
-        (_READ_ANSWER, N_("Send it again without the attachment or link that may be meant.")),
+        (READ_ANSWER, N_("Send it again without the attachment or link that may be meant.")),
     ),
     Reason.NEEDS_8BIT: Help(Mender.SENDER, (_PLAIN,)),
     Reason.TLS_DEMANDED: Help(
@@ -127,7 +128,7 @@ HELP: Final[Mapping[Reason, Help]] = {
     ),
     Reason.STORE_FAILED: Help(Mender.POSTMASTER, (_LATER, _STILL_FAILS), (_TECHNICAL,)),
     Reason.OUR_FAULT: Help(Mender.POSTMASTER, (_AGAIN, _STILL_FAILS), (_TECHNICAL,)),
-    Reason.NOT_CLASSIFIED: Help(Mender.RECIPIENT, (_READ_ANSWER, _ANOTHER_WAY)),
+    Reason.NOT_CLASSIFIED: Help(Mender.RECIPIENT, (READ_ANSWER, _ANOTHER_WAY)),
 }
 
 # Of an alias the sender cannot mend the address, but may still change the message.
@@ -137,7 +138,7 @@ BEHIND_HELP: Final = Help(
     (N_("Look at the addresses that this one passes mail on to."),),
 )
 ABOUT_THE_MESSAGE: Final = frozenset(
-    {Reason.SPAM, Reason.TOO_LARGE, Reason.CONTENT, Reason.NEEDS_8BIT, Reason.TOO_MANY_RECIPIENTS}
+    {Reason.SPAM, Reason.TOO_LARGE, Reason.CONTENT, Reason.NEEDS_8BIT}
     | {Reason.TRY_LATER, Reason.TOO_MUCH_MAIL, Reason.OUR_FAULT, Reason.STORE_FAILED}
 )
 PERHAPS_TAKEN_STEPS: Final = (

@@ -492,6 +492,14 @@ _DOWN_BEHIND: Final = Behind(
     N_("This address passes mail on to another one, and the mail server there could not be reached."),
     N_("This address passes mail on to another one, and we are waiting for the mail server there to answer."),
 )
+_NOT_FOUND_BEHIND: Final = Behind(
+    N_("This address passes mail on to another one, and no mail server could be found for that one."),
+    N_("This address passes mail on to another one, and so far no mail server could be found for that one."),
+)
+_LATER_BEHIND: Final = Behind(
+    N_("This address passes mail on to another one, and the mail server there put us off each time."),
+    N_("This address passes mail on to another one, and the mail server there asked us to come back later."),
+)
 REFUSED_BEHIND: Final = Behind(
     N_("This address passes mail on to another one, and the mail server there refused the message."),
     N_(
@@ -509,12 +517,35 @@ BEHIND: Final[Mapping[Reason, Behind]] = {
         N_("This address passes mail on to another one, and the mailbox there is full."),
         N_("This address passes mail on to another one, and the mailbox there is full at the moment."),
     ),
-    Reason.NO_MAIL_THERE: _DOWN_BEHIND,
-    Reason.BROKEN_DOMAIN: _DOWN_BEHIND,
-    Reason.LOOKUP_FAILED: _DOWN_BEHIND,
+    Reason.NO_MAIL_THERE: Behind(
+        N_("This address passes mail on to another one, and the domain of that one takes no mail."),
+        N_("This address passes mail on to another one, and so far the domain of that one takes no mail."),
+    ),
+    Reason.BROKEN_DOMAIN: _NOT_FOUND_BEHIND,
+    Reason.LOOKUP_FAILED: _NOT_FOUND_BEHIND,
     Reason.HOST_DOWN: _DOWN_BEHIND,
     Reason.HOST_SILENT: _DOWN_BEHIND,
-    Reason.BROKEN_DIALOGUE: _DOWN_BEHIND,
+    Reason.BROKEN_DIALOGUE: Behind(
+        N_(
+            "This address passes mail on to another one, and the two mail servers did not understand each "
+            "other."
+        ),
+        N_(
+            "This address passes mail on to another one, and so far the two mail servers do not understand "
+            "each other."
+        ),
+    ),
+    Reason.TRY_LATER: _LATER_BEHIND,
+    Reason.TOO_MUCH_MAIL: _LATER_BEHIND,
+    Reason.NEEDS_8BIT: Behind(
+        N_(
+            "This address passes mail on to another one, which does not take the letters used in the message."
+        ),
+        N_(
+            "This address passes mail on to another one, which so far does not take the letters used in the "
+            "message."
+        ),
+    ),
     Reason.SPAM: Behind(
         N_("This address passes mail on to another one, and the mail server there takes it for spam."),
         N_("This address passes mail on to another one, and so far the mail server there takes it for spam."),

@@ -53,6 +53,7 @@ from byreturn.report.remedies import (
     CHECK_AND_SEND,
     HELP,
     PERHAPS_TAKEN_STEPS,
+    READ_ANSWER,
     STEPS_LIMIT,
     Help,
 )
@@ -110,8 +111,8 @@ def entry(line: ReportLine, facts: ReportFacts) -> Entry:
     return Entry(
         reason=judgement.reason,
         cause=_with_its_history(cause, line, facts),
-        mender=_mender(line, judgement.reason, asks=bool(question)),
-        steps=_steps(line, facts, judgement.reason, override, places, asks=bool(question)),
+        mender=_mender(line, judgement, asks=bool(question)),
+        steps=_steps(line, facts, judgement, override, places, asks=bool(question)),
         is_guess=judgement.is_guess,
         question=question,
         grounds=grounds,
@@ -238,18 +239,19 @@ def _with_its_history(cause: str, line: ReportLine, facts: ReportFacts) -> str:
 # --- What helps ---------------------------------------------------------------------------------------
 
 
-def _help(line: ReportLine, reason: Reason) -> Help:
-    if line.member is not None and reason not in ABOUT_THE_MESSAGE:
+def _help(line: ReportLine, judgement: Judgement) -> Help:
+    # Of an alias a guess is not told, so nothing can be asked for because of it.
+    if line.member is not None and (judgement.is_guess or judgement.reason not in ABOUT_THE_MESSAGE):
         return BEHIND_HELP
-    return HELP[reason]
+    return HELP[judgement.reason]
 
 
-def _mender(line: ReportLine, reason: Reason, *, asks: bool) -> Mender:
+def _mender(line: ReportLine, judgement: Judgement, *, asks: bool) -> Mender:
     if asks:
         return Mender.SENDER
     if line.returned:
         return Mender.POSTMASTER
-    mender = _help(line, reason).mender
+    mender = _help(line, judgement).mender
     # While we are still trying it may pass, and whose turn it is need not be said; unless it is ours.
     return mender if line.action is Action.FAILED or mender is Mender.POSTMASTER else Mender.NOBODY
 
@@ -257,7 +259,7 @@ def _mender(line: ReportLine, reason: Reason, *, asks: bool) -> Mender:
 def _steps(
     line: ReportLine,
     facts: ReportFacts,
-    reason: Reason,
+    judgement: Judgement,
     override: Override | None,
     places: Mapping[str, str],
     *,
@@ -273,18 +275,20 @@ def _steps(
         own = [filled(step, known) for step in override.steps]
         if None not in own:
             return tuple(step for step in own if step is not None)[:STEPS_LIMIT]
-    return tuple(facts.language.say(step, **places) for step in _own_steps(line, facts, reason))
+    return tuple(facts.language.say(step, **places) for step in _own_steps(line, facts, judgement))
 
 
-def _own_steps(line: ReportLine, facts: ReportFacts, reason: Reason) -> tuple[str, ...]:
+def _own_steps(line: ReportLine, facts: ReportFacts, judgement: Judgement) -> tuple[str, ...]:
     if line.returned:
         return (ASK_ABOUT_RETURN,)
     if _is_perhaps_taken(line):
         return PERHAPS_TAKEN_STEPS
-    remedy = _help(line, reason)
+    remedy = _help(line, judgement)
     if facts.audience is Audience.POSTMASTER and remedy.postmaster:
         return remedy.postmaster
     steps = remedy.steps
+    if not _quoted(line.diagnosis, line):
+        steps = tuple(step for step in steps if step != READ_ANSWER)
     if remedy.mender is Mender.POSTMASTER and facts.audience is Audience.INSIDER and facts.contact:
         steps = (*steps, CALL)
     return steps[:STEPS_LIMIT]
@@ -390,7 +394,7 @@ SUBJECTS: Final[Mapping[Action, str]] = {
 
 
 class _Headline(Struct, frozen=True):
-    """One fact on a message: of its only recipient, all, some, and so many where that is all that is known."""
+    """One fact: of a message's only recipient, all, some, or so many where no more is known."""
 
     only: str
     all: str

@@ -280,8 +280,19 @@ def test_of_an_alias_the_address_behind_it_is_judged():
 def test_of_an_alias_the_sender_may_still_change_the_message():
     large = told(diagnosis=said(552, "5.3.4", "no"), member=HIDDEN)
     assert large.steps == HELP[Reason.TOO_LARGE].steps
-    assert {*BEHIND} >= ABOUT_THE_MESSAGE & {Reason.SPAM, Reason.TOO_LARGE, Reason.CONTENT}
-    assert BEHIND_HELP.mender is Mender.POSTMASTER
+    assert set(BEHIND) >= ABOUT_THE_MESSAGE
+
+
+def test_of_an_alias_no_guess_is_told_and_nothing_asked_for_because_of_it():
+    guess = told(diagnosis=said(552, "", "no", phase=Phase.MAIL), member=HIDDEN)
+    assert guess.is_guess
+    assert "large" not in " ".join(everything(guess))
+    assert guess.mender is BEHIND_HELP.mender is Mender.POSTMASTER
+
+
+def test_an_answer_without_words_is_not_to_be_read():
+    assert not any("Read the answer" in step for step in told(diagnosis=said(554, "")).steps)
+    assert any("Read the answer" in step for step in told(diagnosis=said(554, "", "no")).steps)
 
 
 @pytest.mark.parametrize(
