@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta, timezone
 from email.parser import BytesParser
 from email.policy import SMTP
+from html import unescape
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,24 @@ from byreturn.mail import (
     rfc5322_date,
 )
 from byreturn.mail.xtext import xtext_decode, xtext_encode
-from byreturn.report import Action, ReportFacts, ReportLine, Typed, compose, parse_report
+from byreturn.report import (
+    Action,
+    Audience,
+    Kin,
+    Progress,
+    ReportFacts,
+    ReportLine,
+    Standing,
+    Suggestion,
+    Typed,
+    cleared_complaints,
+    complaints,
+    compose,
+    compose_cleared,
+    compose_plain,
+    parse_report,
+    without_8bit,
+)
 from byreturn.report.fields import SUBJECT_LIMIT, decode_words, subject_text
 from byreturn.report.machine import status_of
 from byreturn.report.safe import in_ascii, one_line, readable
@@ -47,7 +66,7 @@ def findings(text, name):
     return st.builds(WeFound, st.sampled_from(Cause), text, name, name, st.none() | st.sampled_from(Phase))
 
 
-def report_lines(mailbox, text, name):
+def report_lines(mailbox, text, name, **more):
     return st.builds(
         ReportLine,
         recipient=mailbox,
@@ -60,10 +79,25 @@ def report_lines(mailbox, text, name):
         attempts=st.integers(0, 1000),
         last_attempt_at=st.none() | instants,
         will_retry_until=st.none() | instants,
+        **more,
     )
 
 
-def reports(mailbox, text, name):
+def later(mailbox, text):
+    """What a line may have besides."""
+    return {
+        "note": text,
+        "found_at": instants,
+        "next_try_at": st.none() | instants,
+        "next_notice_at": st.none() | instants,
+        "is_told": st.booleans(),
+        "suggestions": st.lists(st.builds(Suggestion, mailbox, st.sampled_from(Kin)), max_size=2).map(tuple),
+        "is_likely": st.booleans(),
+    }
+
+
+def reports(mailbox, text, name, lines=None, **more):
+    lines = report_lines(mailbox, text, name) if lines is None else lines
     return st.builds(
         ReportFacts,
         reporting_mta=name,
@@ -74,7 +108,7 @@ def reports(mailbox, text, name):
         reverse_path=mailbox,
         accepted_at=instants,
         queue_id=text,
-        lines=st.lists(report_lines(mailbox, text, name), min_size=1, max_size=5).map(tuple),
+        lines=st.lists(lines, min_size=1, max_size=5).map(tuple),
         header_block=st.binary(max_size=200),
         content=st.none() | st.binary(max_size=200) | st.just(b"A: b\r\n\r\n--=_0123456789\r\n--aaaaaaaaa--"),
         recipient_count=st.integers(0, 6),
@@ -84,11 +118,47 @@ def reports(mailbox, text, name):
         original_id=text,
         subject=text,
         thread=st.lists(text, max_size=3).map(tuple),
+        **more,
+    )
+
+
+def standings(mailbox, text, name):
+    return st.builds(
+        Standing,
+        recipient=mailbox,
+        progress=st.sampled_from(Progress),
+        at=instants,
+        diagnosis=st.none() | peers(text, name) | findings(text, name),
+        next_try_at=st.none() | instants,
+        next_notice_at=st.none() | instants,
+        gives_up_at=st.none() | instants,
+        is_told=st.booleans(),
+    )
+
+
+def everything(mailbox, text, name):
+    """Reports with all that facts can have in them."""
+    return reports(
+        mailbox,
+        text,
+        name,
+        lines=report_lines(mailbox, text, name, **later(mailbox, text)),
+        others=st.lists(standings(mailbox, text, name), max_size=3).map(tuple),
+        more=st.lists(st.tuples(st.sampled_from(Progress), st.integers(0, 999)), max_size=2).map(tuple),
+        zone=st.integers(-14 * 4, 14 * 4).map(lambda n: timezone(timedelta(minutes=15 * n))),
+        audience=st.sampled_from(Audience),
+        takes_utf8=st.booleans(),
+        contact=text,
+        resolver=name,
+        is_shrunk=st.booleans(),
+        about_reverse_path=st.none() | mailbox,
     )
 
 
 orderly = reports(mailboxes, words, names)
 wild = reports(wild_mailboxes, anything, anything)
+all_orderly = everything(mailboxes, words, names)
+all_wild = everything(wild_mailboxes, anything, anything)
 
 
 def reply_text(reply):
@@ -118,7 +188,10 @@ def test_what_is_composed_is_parsed(facts):
         assert parsed.last_attempt_date == ("" if at is None else rfc5322_date(at))
         until = line.will_retry_until if line.action is Action.DELAYED else None
         assert parsed.will_retry_until == ("" if until is None else rfc5322_date(until))
-        if isinstance(line.diagnosis, PeerSaid):
+        if isinstance(line.diagnosis, PeerSaid) and line.member is not None:
+            assert parsed.remote_mta == Typed()
+            assert parsed.diagnostic_kind == "smtp"
+        elif isinstance(line.diagnosis, PeerSaid):
             assert parsed.remote_mta == Typed("dns", line.diagnosis.host)
             assert parsed.diagnostic_kind == "smtp"
             assert parsed.diagnostic == reply_text(line.diagnosis.reply)
@@ -164,6 +237,63 @@ def test_the_standard_library_agrees(facts):
     assert kinds[2:] in (["message/rfc822"], ["text/rfc822-headers"])
     subject = subject_text(facts.subject)
     assert str(message["Subject"]).endswith(f": {subject}" if subject else "")
+
+
+@given(all_orderly | all_wild)
+def test_whatever_is_composed_passes_the_linter(facts):
+    assert complaints(compose(facts).content, facts) == ()
+
+
+@given(all_orderly | all_wild)
+def test_the_note_and_the_plain_form_pass_it_too(facts):
+    assert cleared_complaints(compose_cleared(facts).content, facts) == ()
+    plain = compose_plain(facts).content
+    assert complaints(plain, facts) == ()
+    read = parse_report(plain)
+    assert read is not None
+    assert [line.action for line in read.lines] == [line.action for line in facts.lines]
+
+
+@given(all_orderly)
+def test_text_and_html_say_the_same(facts):
+    people = BytesParser(policy=SMTP).parsebytes(compose(facts).content).get_payload(0)
+    if facts.is_shrunk:
+        assert people.get_content_type() == "text/plain"
+        return
+    text, html = (part.get_content() for part in people.iter_parts())
+    said = re.sub(r"<style>.*</style>|<title>.*</title>|</?(a|bdi)\b[^>]*>", "", html, flags=re.DOTALL)
+    said = re.sub(r"<[^>]*>", " ", said)
+    shown = re.sub(r"-{64}|(?m:^ *(\d+\.|>) )", " ", text)
+    # Headings are in capitals in one and not in the other, and the zone has brackets around it.
+    assert sorted(re.findall(r"[^\s()]+", unescape(said).upper())) == sorted(
+        re.findall(r"[^\s()]+", shown.upper())
+    )
+
+
+@given(all_orderly | all_wild)
+def test_without_8bit_a_report_is_one_in_7_bits(facts):
+    report = compose(facts)
+    fewer = without_8bit(report.content)
+    if not report.is_8bit or report.is_utf8:
+        assert fewer is None
+        return
+    assert fewer is not None
+    assert fewer.isascii()
+    read, before = parse_report(fewer), parse_report(report.content)
+    assert read is not None
+    assert before is not None
+    assert read.lines == before.lines
+    assert read.text == before.text
+    assert not read.is_whole
+
+
+@given(st.binary(max_size=300), all_orderly)
+def test_without_8bit_and_the_linter_take_any_octets(content, facts):
+    assert without_8bit(content) is None
+    assert complaints(content, facts)
+    report = compose(facts).content
+    without_8bit(report + content)
+    assert isinstance(complaints(report[: len(report) // 2] + content, facts), tuple)
 
 
 @given(st.binary(max_size=2000))

@@ -45,13 +45,8 @@ def without_8bit(report: bytes) -> bytes | None:
     pieces = report[end + 2 :].removesuffix(last).split(delimiter)
     if len(pieces) != 4 or not report.endswith(last):
         return None
-    fields = _RETURNED.match(pieces[3])
-    if fields is None:
-        return None
-    returned = returned_header(pieces[3][fields.end() :])
     start = header[: -len(_ENCODING)] + pieces[0]
-    written = delimiter.join([start, pieces[1], _status(pieces[2])])
-    written += delimiter + returned.fields + b"\r\n" + returned.octets + last
+    written = delimiter.join([start, pieces[1], _status(pieces[2]), _returned(pieces[3])]) + last
     return written if written.isascii() else None
 
 
@@ -62,3 +57,11 @@ def _status(part: bytes) -> bytes:
         return part
     lines = b2a_qp(part[len(start) :].replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
     return _GLOBAL + _QUOTED + b"\r\n" + lines
+
+
+def _returned(part: bytes) -> bytes:
+    fields = _RETURNED.match(part)
+    if fields is None:
+        return part
+    returned = returned_header(part[fields.end() :])
+    return returned.fields + b"\r\n" + returned.octets

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from byreturn.mail import N_, Action, Instant, PeerSaid, Phase, WeFound
+from byreturn.mail import N_, Action, Cause, Instant, PeerSaid, Phase, WeFound
 from byreturn.report.audience import Audience
 from byreturn.report.discretion import Seen
 from byreturn.report.facts import ReportFacts, ReportLine
@@ -33,7 +33,12 @@ _WHERE: Final[Mapping[Phase, str]] = {
     Phase.CONTENT: N_("during the content:"),
     Phase.END_OF_CONTENT: N_("in answer to the content:"),
 }
-_UNCONNECTED: Final = frozenset({None, Phase.LOOKUP})
+# What the name server told us; no host took part.
+_FROM_THE_DNS: Final = frozenset(
+    {
+        Cause.NO_SUCH_DOMAIN, Cause.NULL_MX, Cause.NO_MAIL_HOST, Cause.NO_SUCH_MAIL_HOSTS, Cause.LOOKUP_FAILED,
+    }
+)  # fmt: skip
 
 
 def evidence_of(
@@ -55,7 +60,7 @@ def evidence_of(
 
 def _answered(said: PeerSaid, line: ReportLine, facts: ReportFacts) -> Iterator[str]:
     language = facts.language
-    yield _host_and_address(said.host, said.address) or language.say("the recipient's mail server")
+    yield _host_and_address(said.host, said.address) or language.say("The mail server that answered")
     if said.tls:
         yield readable(said.tls, NAME_LIMIT)
     yield from _when(line, facts)
@@ -67,11 +72,11 @@ def _found(found: WeFound, line: ReportLine, facts: ReportFacts, limit: int) -> 
     language = facts.language
     details = [finding(found, limit, language)]
     details.extend(_when(line, facts))
-    if facts.resolver and found.phase in _UNCONNECTED and facts.audience is not Audience.OUTSIDER:
+    if facts.resolver and found.cause in _FROM_THE_DNS and facts.audience is not Audience.OUTSIDER:
         details.append(language.say("resolver {address}", address=readable(facts.resolver, NAME_LIMIT)))
     sentences = [f"{', '.join(details)}."]
     if line.action in (Action.FAILED, Action.DELAYED):
-        if found.phase in _UNCONNECTED and not found.host:
+        if found.cause in _FROM_THE_DNS:
             sentences.append(language.say("No mail server was contacted."))
         sentences.append(language.say("Status {status}", status=status_of(line)))
     return " ".join(sentences)

@@ -134,11 +134,13 @@ def _head(
     if facts.audience is Audience.POSTMASTER:
         about = facts.about_reverse_path
         if about is None:
-            yield language.say("A copy for our postmaster: this is about a message without a sender (none).")
+            yield language.say(
+                'A copy for our postmaster. "Your message" is a message without a sender (none): nobody else is told.'
+            )
         else:
             address = readable(str(about), ADDRESS_LIMIT)
             yield language.say(
-                "A copy for our postmaster: this is about a message from {address}.", address=address
+                'A copy for our postmaster. "Your message" is the message from {address}.', address=address
             )
     if is_cleared:
         yield cleared_headline(lines, total, language)

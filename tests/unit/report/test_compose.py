@@ -353,9 +353,10 @@ def test_a_thousand_recipients():
     content = composed(*many)
     assert len(content) < 1024 * 1024
     text = human(content)
-    assert text.count("answered that it has no such\n   mailbox") == 100
+    people = text.partition("NOT DELIVERED EITHER")[0]
+    assert re.findall(r"(?m)^(\d+)\. user", people) == [str(n) for n in range(1, 101)]
     assert "NOT DELIVERED EITHER\nThe cause of each is in the part of this report for mail programs." in text
-    assert text.count("@customer.example\n") == 1000
+    assert len(set(re.findall(r"user\d{4}", text))) == 1000
     report = parse_report(content)
     assert report is not None
     assert [parsed.final_recipient.value for parsed in report.lines] == [str(each.recipient) for each in many]
