@@ -2,8 +2,8 @@
 
     src/byreturn/{report,service,protocol}/*.py -> byreturn.pot -> de.po, ...
 
-Sentences are found by the functions that say them: `say`, `count`, `N_`, `pair`, and `reply` for our own
-replies. The template has no dates and no line numbers, so it changes when a sentence does and at no other time.
+Sentences are found by the functions that say them: `say`, `count`, `N_`, `pair`, and `reply` for our
+own replies. The template has no dates and no line numbers: it changes when a sentence does, never else.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ def hear(commands, wait=0, **settings):
 
 def test_a_refusal_of_the_host_is_said_in_german_and_told_in_english():
     heard, story = hear(
-        b"EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<nobody@here.example>\r\nRCPT TO:<x@far.example>\r\n"
+        b"EHLO c.example\r\nMAIL FROM:<a@c.example>\r\n"
+        b"RCPT TO:<nobody@here.example>\r\nRCPT TO:<x@far.example>\r\n"
     )
     assert heard[-2:] == [
         "550 5.1.1 <nobody@here.example> Dieses Postfach gibt es hier nicht; bitte die Schreibweise pruefen",
