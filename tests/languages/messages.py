@@ -2,8 +2,8 @@
 
     src/byreturn/{report,service,protocol}/*.py -> byreturn.pot -> de.po, ...
 
-Sentences are found by the functions that say them: `say`, `count`, `N_`, and `reply` for our own replies. The
-template has no dates and no line numbers, so it changes when a sentence does and at no other time.
+Sentences are found by the functions that say them: `say`, `count`, `N_`, `pair`, and `reply` for our
+own replies. The template has no dates and no line numbers: it changes when a sentence does, never else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SOURCE = OURS.parent
 TEMPLATE = OURS / "byreturn.pot"
 ROOMS = ("report", "service", "protocol")
 # By the name of the function: which of its arguments are sentences.
-KEYWORDS = {"say": (0,), "count": (0, 1), "N_": (0,), "reply": (2,)}
+KEYWORDS = {"say": (0,), "count": (0, 1), "pair": (0, 1), "N_": (0,), "reply": (2,)}
 Key: TypeAlias = str | tuple[str, ...]
 HEAD = "# The sentences that ByReturn says to people: in reports, and to clients in a session.\n#"
 

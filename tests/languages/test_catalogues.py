@@ -71,11 +71,23 @@ def test_german_is_german():
     assert german.say("What nobody has translated {x}", x=1) == "What nobody has translated 1"
 
 
+# Words that German and English share.
+SAME = {"de": {"OK", "Status {status}", "April", "August", "September", "November"}}
+
+
 @each_file
 def test_a_translation_is_no_copy(tag):
-    """What is the same in both was forgotten, or is a word of the protocol."""
-    same = [message.id for message in catalogue(tag) if message.id and message.string == message.id]
-    assert same == [key for key in same if key == "OK"]
+    same = {message.id for message in catalogue(tag) if message.id and message.string == message.id}
+    assert same == SAME.get(tag, set())
+
+
+@each_file
+def test_a_catalogue_has_the_quotation_marks_of_its_language(tag):
+    """Straight ones are for what is quoted from a program."""
+    if tag == "de":
+        odd_ones = [m.string for m in catalogue(tag) if m.id and any(sign in str(m.string) for sign in '"“”')]
+        assert [text for text in odd_ones if str(text).count("„") != str(text).count("“")] == []
+        assert [text for text in odd_ones if '"' in str(text)] == []
 
 
 # --- The language that nobody speaks ------------------------------------------------------------------

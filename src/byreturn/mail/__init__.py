@@ -36,7 +36,7 @@ from byreturn.mail.instants import (
     iso_date,
     rfc5322_date,
 )
-from byreturn.mail.language import ENGLISH, N_, Language, language_tag
+from byreturn.mail.language import ENGLISH, N_, Language, language_tag, pair
 from byreturn.mail.status import EnhancedStatus, Reply, StatusClass, Worded, enhanced_from_text, reply
 
 __all__ = [
@@ -89,6 +89,7 @@ __all__ = [
     "mailbox_from_text",
     "named_addresses",
     "normal_domain",
+    "pair",
     "read_facts",
     "reply",
     "reverse_path_from_text",

@@ -6,6 +6,7 @@ The English sentence is the key of its translation, as in gettext. Sentences hav
     language.say("{host} does not know {address}.", host=..., address=...)
     language.count("one recipient", "{n} recipients", 3)
     N_("a sentence in a table, which is said later")
+    pair("one recipient", "{n} recipients")    the same of a sentence that depends on a number
 
 Promises: a sentence that has no translation is said in English. Pure; the catalogues are read elsewhere.
 """
@@ -52,6 +53,11 @@ ENGLISH: Final = Language()
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name, which every tool for translators knows
     """Mark a sentence in a table for the catalogues; it is said later."""
     return text
+
+
+def pair(one: str, many: str) -> tuple[str, str]:
+    """Mark a sentence in a table that depends on a number; it is counted later."""
+    return one, many
 
 
 def language_tag(text: str) -> str:

@@ -38,6 +38,7 @@ from byreturn.mail import (
     Phase,
     Reply,
     WeFound,
+    pair,
 )
 from byreturn.report.audience import Audience
 from byreturn.report.facts import Kin, ReportFacts, ReportLine
@@ -394,56 +395,83 @@ SUBJECTS: Final[Mapping[Action, str]] = {
 
 
 class _Headline(Struct, frozen=True):
-    """One fact: of a message's only recipient, all, some, or so many where no more is known."""
+    """One fact on a message: of all its recipients, of some, and of so many where that is not known."""
 
-    only: str
-    all: str
-    one_of: str
-    some_of: str
-    one: str
-    some: str
+    all: tuple[str, str]
+    some_of: tuple[str, str]
+    some: tuple[str, str]
 
 
 _HEADLINES: Final[Mapping[Action, _Headline]] = {
     Action.FAILED: _Headline(
-        N_("Your message was not delivered."),
-        N_("Your message was not delivered to any of its {n} recipients."),
-        N_("Your message was not delivered to one of its {total} recipients."),
-        N_("Your message was not delivered to {n} of its {total} recipients."),
-        N_("Your message was not delivered to one recipient."),
-        N_("Your message was not delivered to {n} recipients."),
+        pair(
+            "Your message was not delivered.",
+            "Your message was not delivered to any of its {n} recipients.",
+        ),
+        pair(
+            "Your message was not delivered to one of its {total} recipients.",
+            "Your message was not delivered to {n} of its {total} recipients.",
+        ),
+        pair(
+            "Your message was not delivered to one recipient.",
+            "Your message was not delivered to {n} recipients.",
+        ),
     ),
     Action.DELAYED: _Headline(
-        N_("Your message has not been delivered yet. We are still trying."),
-        N_("Your message has not been delivered to any of its {n} recipients yet. We are still trying."),
-        N_("Your message has not been delivered to one of its {total} recipients yet. We are still trying."),
-        N_("Your message has not been delivered to {n} of its {total} recipients yet. We are still trying."),
-        N_("Your message has not been delivered to one recipient yet. We are still trying."),
-        N_("Your message has not been delivered to {n} recipients yet. We are still trying."),
+        pair(
+            "Your message has not been delivered yet. We are still trying.",
+            "Your message has not been delivered to any of its {n} recipients yet. We are still trying.",
+        ),
+        pair(
+            "Your message has not been delivered to one of its {total} recipients yet. We are still trying.",
+            "Your message has not been delivered to {n} of its {total} recipients yet. We are still trying.",
+        ),
+        pair(
+            "Your message has not been delivered to one recipient yet. We are still trying.",
+            "Your message has not been delivered to {n} recipients yet. We are still trying.",
+        ),
     ),
     Action.RELAYED: _Headline(
-        N_("Your message was accepted by the next mail server."),
-        N_("Your message was accepted by the next mail server for all of its {n} recipients."),
-        N_("Your message was accepted by the next mail server for one of its {total} recipients."),
-        N_("Your message was accepted by the next mail server for {n} of its {total} recipients."),
-        N_("Your message was accepted by the next mail server for one recipient."),
-        N_("Your message was accepted by the next mail server for {n} recipients."),
+        pair(
+            "Your message was accepted by the next mail server.",
+            "Your message was accepted by the next mail server for all of its {n} recipients.",
+        ),
+        pair(
+            "Your message was accepted by the next mail server for one of its {total} recipients.",
+            "Your message was accepted by the next mail server for {n} of its {total} recipients.",
+        ),
+        pair(
+            "Your message was accepted by the next mail server for one recipient.",
+            "Your message was accepted by the next mail server for {n} recipients.",
+        ),
     ),
     Action.DELIVERED: _Headline(
-        N_("Your message was delivered."),
-        N_("Your message was delivered to all of its {n} recipients."),
-        N_("Your message was delivered to one of its {total} recipients."),
-        N_("Your message was delivered to {n} of its {total} recipients."),
-        N_("Your message was delivered to one recipient."),
-        N_("Your message was delivered to {n} recipients."),
+        pair(
+            "Your message was delivered.",
+            "Your message was delivered to all of its {n} recipients.",
+        ),
+        pair(
+            "Your message was delivered to one of its {total} recipients.",
+            "Your message was delivered to {n} of its {total} recipients.",
+        ),
+        pair(
+            "Your message was delivered to one recipient.",
+            "Your message was delivered to {n} recipients.",
+        ),
     ),
     Action.EXPANDED: _Headline(
-        N_("Your message reached an address that stands for others, and was passed on to them."),
-        N_("Your message reached {n} addresses that stand for others, and was passed on to them."),
-        N_("Your message reached an address that stands for others, and was passed on to them."),
-        N_("Your message reached {n} addresses that stand for others, and was passed on to them."),
-        N_("Your message reached an address that stands for others, and was passed on to them."),
-        N_("Your message reached {n} addresses that stand for others, and was passed on to them."),
+        pair(
+            "Your message reached an address that stands for others, and was passed on to them.",
+            "Your message reached {n} addresses that stand for others, and was passed on to them.",
+        ),
+        pair(
+            "Your message reached an address that stands for others, and was passed on to them.",
+            "Your message reached {n} addresses that stand for others, and was passed on to them.",
+        ),
+        pair(
+            "Your message reached an address that stands for others, and was passed on to them.",
+            "Your message reached {n} addresses that stand for others, and was passed on to them.",
+        ),
     ),
 }
 
@@ -452,10 +480,10 @@ def headline(action: Action, count: int, total: int, language: Language = ENGLIS
     """Say what happened to `count` of the `total` recipients that the sender named (0: not known)."""
     words = _HEADLINES[action]
     if count == total:
-        return language.count(words.only, words.all, count)
+        return language.count(*words.all, count)
     if count < total:
-        return language.count(words.one_of, words.some_of, count, total=total)
-    return language.count(words.one, words.some, count)
+        return language.count(*words.some_of, count, total=total)
+    return language.count(*words.some, count)
 
 
 def resend(count: int, total: int, language: Language = ENGLISH) -> str:
@@ -463,8 +491,8 @@ def resend(count: int, total: int, language: Language = ENGLISH) -> str:
     if not 0 < count < total:
         return ""
     return language.count(
-        N_("If you send it again, send it to that recipient only, not to everyone."),
-        N_("If you send it again, send it to those {n} recipients only, not to everyone."),
+        "If you send it again, send it to that recipient only, not to everyone.",
+        "If you send it again, send it to those {n} recipients only, not to everyone.",
         count,
     )
 
@@ -475,18 +503,18 @@ def gave_up(attempts: int, span: Duration, language: Language = ENGLISH) -> str:
     if attempts <= 0:
         return language.say(N_("We stopped trying after {span}."), span=lasted)
     return language.count(
-        N_("We tried for {span}, once, and have stopped."),
-        N_("We tried for {span}, {n} times, and have stopped."),
+        "We tried for {span}, once, and have stopped.",
+        "We tried for {span}, {n} times, and have stopped.",
         attempts,
         span=lasted,
     )
 
 
 _UNITS: Final = (
-    (DAY, N_("{n} day"), N_("{n} days")),
-    (HOUR, N_("{n} hour"), N_("{n} hours")),
-    (MINUTE, N_("{n} minute"), N_("{n} minutes")),
-    (SECOND, N_("{n} second"), N_("{n} seconds")),
+    (DAY, *pair("{n} day", "{n} days")),
+    (HOUR, *pair("{n} hour", "{n} hours")),
+    (MINUTE, *pair("{n} minute", "{n} minutes")),
+    (SECOND, *pair("{n} second", "{n} seconds")),
 )
 
 
