@@ -1,7 +1,7 @@
 """New code on an old spool: the mail that was in it goes on, and what it says is brought up to date.
 
-`schema_1.sql` is what the last release with that schema wrote, with something in every state, and so on for each
-version after it; so a spool of every release can be opened for good.
+`schema_1.sql` is what the last release with that schema wrote, with something in every state, and so on for
+each version after it; so a spool of every release can be opened for good.
 """
 
 import sqlite3

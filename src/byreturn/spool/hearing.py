@@ -73,7 +73,7 @@ def _by_envid(connection: sqlite3.Connection, report: HeardReport) -> QueueId | 
     row = connection.execute(SQL["by_envid"], (path, xtext_encode(report.envid))).fetchone()
     if row is not None:
         return QueueId(row[0])
-    for message_id, envid in connection.execute(SQL["escaped_envids"], (path, _ENVIDS_LOOKED_AT)):
+    for message_id, envid in connection.execute(SQL["escaped_envids"], (path, _ENVIDS_LOOKED_AT, "+")):
         if xtext_decode(envid) == report.envid:
             return QueueId(message_id)
     return None

@@ -80,7 +80,7 @@ SELECT count(*) FROM message WHERE about = ?1 AND id NOT IN (
 
 -- name: pending_report_due
 SELECT min(due_at) FROM owed
-WHERE message_id = ? AND report_id IS NULL AND action IN ('failed', 'delivered', 'relayed', 'expanded');
+WHERE message_id = ? AND report_id IS NULL AND action NOT IN ('delayed', 'cleared', 'copied');
 
 -- name: next_report_due
 SELECT min(due_at) FROM owed WHERE message_id = ? AND report_id IS NULL;
@@ -94,7 +94,7 @@ VALUES (?, ?, 'delayed', ?, ?, ?);
 
 -- name: hurry_reports
 UPDATE owed SET due_at = min(due_at, ?2)
-WHERE message_id = ?1 AND report_id IS NULL AND action IN ('failed', 'delivered', 'relayed', 'expanded');
+WHERE message_id = ?1 AND report_id IS NULL AND action NOT IN ('delayed', 'cleared', 'copied');
 
 -- name: notices_of
 -- Whether there are delay notices for a recipient: one that still waits, one that the sender was told.
@@ -351,7 +351,7 @@ WHERE reverse_path = ?1 AND envid = ?2 AND envid IS NOT NULL AND reverse_path !=
 SELECT id, envid FROM (
     SELECT id, envid FROM message
     WHERE reverse_path = ?1 AND envid IS NOT NULL AND reverse_path != '' LIMIT ?2
-) AS e WHERE instr(envid, '+') ORDER BY id DESC;
+) AS e WHERE instr(envid, ?3) ORDER BY id DESC;
 
 -- name: by_message_id
 SELECT id FROM message
