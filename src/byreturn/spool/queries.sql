@@ -354,9 +354,11 @@ SELECT id, envid FROM (
 ) AS e WHERE instr(envid, ?3) ORDER BY id DESC;
 
 -- name: by_message_id
-SELECT id FROM message
-WHERE message_id = ?2 AND reverse_path = ?1 AND reverse_path != '' AND message_id != ''
-ORDER BY id DESC LIMIT 1;
+-- Of the last so many messages of a sender; only the index is read.
+SELECT id FROM (
+    SELECT id, message_id FROM message WHERE reverse_path = ?1 AND reverse_path != '' ORDER BY id DESC LIMIT ?3
+) AS m
+WHERE message_id = ?2 LIMIT 1;
 
 -- name: lately_sent
 -- The recipients of a sender's last messages, newest message first.
