@@ -510,6 +510,9 @@ class Box(ABC):
         return owed
 
 
+Maker: TypeAlias = Callable[[BoxSettings], Box]
+
+
 def good(answer: T | SpoolFault) -> T:
     """Demand that an answer is no fault."""
     assert not isinstance(answer, SpoolFault), answer

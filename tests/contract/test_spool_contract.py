@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +27,8 @@ from tests.contract.spools import (
     Box,
     BoxSettings,
     Mail,
+    Maker,
     ModelBox,
-    SqliteBox,
     addresses,
     alive,
     attempts,
@@ -97,26 +96,6 @@ from byreturn.ports import (
 BOB, CAROL, DAVE = "bob@away.example", "carol@away.example", "dave@away.example"
 EVE, MALLORY = "eve@dead.example", "mallory@dead.example"
 AWAY, DEAD = "away.example", "dead.example"
-Maker = Callable[[BoxSettings], Box]
-
-
-@pytest.fixture(params=["model", "sqlite"])
-def make_box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
-    boxes: list[Box] = []
-
-    def make(settings: BoxSettings) -> Box:
-        box = ModelBox(settings) if request.param == "model" else SqliteBox(tmp_path / "spool", settings)
-        boxes.append(box)
-        return box
-
-    yield make
-    for box in boxes:
-        box.close()
-
-
-@pytest.fixture
-def box(make_box: Maker) -> Box:
-    return make_box(BoxSettings())
 
 
 def kept_together(box: Box, *mails: Mail) -> None:

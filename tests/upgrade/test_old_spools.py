@@ -1,14 +1,16 @@
 """New code on an old spool: the mail that was in it goes on, and what it says is brought up to date.
 
-`schema_1.sql` is what the last release with that schema wrote, with something in every state; a new schema
-gets a file of its own, so that a spool of every release can be opened for good.
+`schema_1.sql` is what the last release with that schema wrote, with something in every state, and so on for
+each version after it; so a spool of every release can be opened for good.
 """
 
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.contract.spools import (
     RELAYED,
     SILENT,
@@ -16,11 +18,12 @@ from tests.contract.spools import (
     SqliteBox,
     addresses,
     attempts,
+    put_off,
 )
 
-from byreturn.mail import DAY, HOUR, MINUTE, Action, id_text
-from byreturn.policy import Delivered, Expired, Failed, InFlight, Waiting
-from byreturn.ports import Past
+from byreturn.mail import DAY, HOUR, MINUTE, Action, Mailbox, id_text
+from byreturn.policy import Delivered, Expired, Failed, Fence, InFlight, Waiting
+from byreturn.ports import HeardReport, Past, ReportKind, Settling
 from byreturn.spool import Selection, SpoolReader, SpoolRefused, opening
 from byreturn.spool.opening import CONTENT_FOLDER, DATABASE_NAME, SCHEMA_VERSION
 from byreturn.spool.rows import state_from_row
@@ -30,9 +33,10 @@ HERE = Path(__file__).parent
 # When that spool's server died.
 DIED_AT = 1_767_229_382_000
 LARGE = 794370064252993536
+LARGE_2 = 794357724610625538
 
 
-def old_spool(folder, version=1):
+def old_spool(folder, version=1, *, large=LARGE):
     """Lay an old spool into a folder."""
     (folder / CONTENT_FOLDER).mkdir(parents=True)
     connection = sqlite3.connect(folder / DATABASE_NAME)
@@ -40,7 +44,7 @@ def old_spool(folder, version=1):
     connection.execute("PRAGMA journal_mode = WAL")
     assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
     connection.close()
-    (folder / CONTENT_FOLDER / id_text(LARGE)).write_bytes(b"x" * 100_000)
+    (folder / CONTENT_FOLDER / id_text(large)).write_bytes(b"x" * 100_000)
     return folder
 
 
@@ -226,3 +230,99 @@ def test_a_schema_is_made_of_statements_that_can_be_run_one_by_one():
         for statement in text.split(";\n"):
             assert not statement.strip() or sqlite3.complete_statement(statement + ";"), statement
     assert opening.SCHEMA_VERSION == SCHEMA_VERSION
+
+
+# --- From version 2 -----------------------------------------------------------------------------------
+
+# What was in the spool of schema 2: when its server died, and some of its mail.
+DIED_AT_2 = 1_767_226_440_000
+DELIVERED, PLAIN, TOLD, UNTOLD = (
+    794354453053505536,
+    794354453053505537,
+    794354453053505538,
+    794357221294145537,
+)
+ALICE = Mailbox("alice", "here.example")
+
+
+@pytest.fixture
+def second(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "DIED_AT", DIED_AT_2)
+    box = OldBox(old_spool(tmp_path / "data", 2, large=LARGE_2))
+    yield box
+    box.close()
+
+
+def test_every_report_that_schema_2_owed_is_made(second):
+    due = second.owed_due()
+    said = {
+        (str(line.recipient.address), line.action)
+        for message_id in due.messages
+        for line in second.taken(message_id).lines
+    }
+    assert said == {
+        ("c@first.example", Action.RELAYED),
+        ("nobody@away.example", Action.FAILED),
+        ("over@gone.example", Action.FAILED),
+        ("dora@here.example", Action.EXPANDED),
+    }
+    rows = second.query("SELECT ordinal, due_at FROM owed WHERE message_id = ? AND number = 0", UNTOLD)
+    assert rows == [(0, DIED_AT_2 - 2 * MINUTE + 4 * HOUR)]
+
+
+def test_a_delay_that_was_told_under_schema_2_is_not_told_again_and_is_cleared(second):
+    assert len(second.query("SELECT 1 FROM owed WHERE message_id = ? AND report_id > 0", TOLD)) == 2
+    second.clock.advance(HOUR)
+    consignment = next(one for one in second.claim().consignments if one.message.id == TOLD)
+    (booking,) = consignment.bookings
+    settling = Settling(
+        message_id=TOLD,
+        ordinal=0,
+        destination=booking.recipient.destination,
+        recipient_count=2,
+        fence=Fence(second.epoch, booking.attempt),
+        event=put_off(second.now),
+        began_at=second.now,
+        delay_notices=(DIED_AT_2 - HOUR, second.now + HOUR),
+    )
+    assert second.settle(settling).owed == ((TOLD, second.now + HOUR),), "the second notice"
+    second.claim()
+    fence = Fence(second.epoch, booking.attempt + 1)
+    second.settle(replace(settling, fence=fence, event=RELAYED, delay_notices=()))
+    owed = second.taken(TOLD)
+    assert (owed.kind, len(owed.thread)) == (ReportKind.CLEARED, 2)
+
+
+def test_what_was_sent_under_schema_2_is_found_by_what_others_report(second):
+    correspondents = [str(one.address) for one in second.correspondents(ALICE)]
+    assert {"a@first.example", "b@second.example", "Bob@third.example"} <= set(correspondents)
+    one = HeardReport(
+        reverse_path=ALICE, report_id=7, at=second.now, action="failed", text="550 5.1.1 Unknown",
+        recipient=Mailbox("b", "second.example"), envid="QQ+314159",
+    )  # fmt: skip
+    other = replace(one, recipient=None, envid="", message_id="<given.by.alice@client.example>")
+    assert second.heard(one, other, replace(other, message_id="", envid="list-42")) == (
+        DELIVERED, PLAIN, PLAIN,
+    )  # fmt: skip
+    assert [row[0] for row in second.later(DELIVERED)] == [1]
+
+
+def test_reports_that_could_not_be_delivered_under_schema_2_are_shown(second):
+    with SpoolReader(second.folder) as looking:
+        (entry,) = looking.reports(10, undeliverable=True)
+        assert (entry.message.about, type(entry.state)) == (TOLD, Failed)
+        assert len(looking.reports(10, undeliverable=False)) == 2
+        assert [seen.number for seen in looking.life(TOLD).reports[0]] == [0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "(1, 0, 'repealed', 0, 1, 1, NULL)",
+        "(1, 0, 'failed', 1, 1, 1, NULL)",
+        "(1, 0, 'delayed', -1, 1, 1, NULL)",
+    ],
+)
+def test_what_has_no_meaning_cannot_be_owed(second, row):
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        second.spool._writer.execute(f"INSERT INTO owed VALUES {row}")

@@ -4,7 +4,7 @@ A report of somebody else is a stranger's word. It changes no disposition; it is
 message that it is about, if that can be found among what was sent from the path that it came to:
 
     ENVID        the sender gave it; the same text may be written in several ways of xtext
-    Message-ID   the header field
+    Message-ID   the header field of one of the last 10,000 messages from there
     neither      the last message from that path to that recipient, where only one of those whom it lately
                  sent to can be meant. A path that is made for each recipient (VERP) has only one
 
@@ -27,8 +27,9 @@ from byreturn.spool.statements import SQL
 # Of a sender's history so much is looked at: messages, and recipients of them; measured: at most 6 ms.
 MESSAGES_LOOKED_AT: Final = 300
 _RECIPIENTS_LOOKED_AT: Final = 3_000
-# ENVIDs that are looked through where none is written as we would write it; measured: at most 1 ms.
-_ENVIDS_LOOKED_AT: Final = 10_000
+# Message-IDs of a sender that are looked through, the latest first, and ENVIDs where none is written as we
+# would write it; measured: at most 1.3 ms.
+_NAMES_LOOKED_AT: Final = 10_000
 
 
 def correspondents(connection: sqlite3.Connection, sender: Mailbox, limit: int) -> tuple[Correspondent, ...]:
@@ -73,14 +74,14 @@ def _by_envid(connection: sqlite3.Connection, report: HeardReport) -> QueueId | 
     row = connection.execute(SQL["by_envid"], (path, xtext_encode(report.envid))).fetchone()
     if row is not None:
         return QueueId(row[0])
-    for message_id, envid in connection.execute(SQL["escaped_envids"], (path, _ENVIDS_LOOKED_AT)):
+    for message_id, envid in connection.execute(SQL["escaped_envids"], (path, _NAMES_LOOKED_AT, "+")):
         if xtext_decode(envid) == report.envid:
             return QueueId(message_id)
     return None
 
 
 def _by_message_id(connection: sqlite3.Connection, report: HeardReport) -> QueueId | None:
-    asked = (str(report.reverse_path), report.message_id)
+    asked = (str(report.reverse_path), report.message_id, _NAMES_LOOKED_AT)
     row = connection.execute(SQL["by_message_id"], asked).fetchone() if report.message_id else None
     return None if row is None else QueueId(row[0])
 

@@ -34,6 +34,5 @@ CREATE TABLE later (
 
 CREATE INDEX later_message ON later (message_id, ordinal);
 
-CREATE INDEX message_sender ON message (reverse_path) WHERE reverse_path != '';
-CREATE INDEX message_message_id ON message (message_id) WHERE reverse_path != '' AND message_id != '';
+CREATE INDEX message_sender ON message (reverse_path, id, message_id) WHERE reverse_path != '';
 CREATE INDEX message_envid ON message (reverse_path, envid) WHERE envid IS NOT NULL AND reverse_path != '';

@@ -80,7 +80,7 @@ SELECT count(*) FROM message WHERE about = ?1 AND id NOT IN (
 
 -- name: pending_report_due
 SELECT min(due_at) FROM owed
-WHERE message_id = ? AND report_id IS NULL AND action IN ('failed', 'delivered', 'relayed', 'expanded');
+WHERE message_id = ? AND report_id IS NULL AND action NOT IN ('delayed', 'cleared', 'copied');
 
 -- name: next_report_due
 SELECT min(due_at) FROM owed WHERE message_id = ? AND report_id IS NULL;
@@ -94,7 +94,7 @@ VALUES (?, ?, 'delayed', ?, ?, ?);
 
 -- name: hurry_reports
 UPDATE owed SET due_at = min(due_at, ?2)
-WHERE message_id = ?1 AND report_id IS NULL AND action IN ('failed', 'delivered', 'relayed', 'expanded');
+WHERE message_id = ?1 AND report_id IS NULL AND action NOT IN ('delayed', 'cleared', 'copied');
 
 -- name: notices_of
 -- Whether there are delay notices for a recipient: one that still waits, one that the sender was told.
@@ -351,12 +351,14 @@ WHERE reverse_path = ?1 AND envid = ?2 AND envid IS NOT NULL AND reverse_path !=
 SELECT id, envid FROM (
     SELECT id, envid FROM message
     WHERE reverse_path = ?1 AND envid IS NOT NULL AND reverse_path != '' LIMIT ?2
-) AS e WHERE instr(envid, '+') ORDER BY id DESC;
+) AS e WHERE instr(envid, ?3) ORDER BY id DESC;
 
 -- name: by_message_id
-SELECT id FROM message
-WHERE message_id = ?2 AND reverse_path = ?1 AND reverse_path != '' AND message_id != ''
-ORDER BY id DESC LIMIT 1;
+-- Of the last so many messages of a sender; only the index is read.
+SELECT id FROM (
+    SELECT id, message_id FROM message WHERE reverse_path = ?1 AND reverse_path != '' ORDER BY id DESC LIMIT ?3
+) AS m
+WHERE message_id = ?2 LIMIT 1;
 
 -- name: lately_sent
 -- The recipients of a sender's last messages, newest message first.

@@ -30,10 +30,10 @@ CREATE TABLE message (
 ) STRICT;
 
 CREATE INDEX message_about ON message (about) WHERE about IS NOT NULL;
--- What somebody sent lately (the id stands behind each entry by itself), and what a report that comes back to
--- them may name. Nothing comes back to the null path.
-CREATE INDEX message_sender ON message (reverse_path) WHERE reverse_path != '';
-CREATE INDEX message_message_id ON message (message_id) WHERE reverse_path != '' AND message_id != '';
+-- What somebody sent lately, and what a report that comes back to them may name. Nothing comes back to the null
+-- path. The Message-ID has no index of its own: that would cost each message 8 us and a page of the log (measured,
+-- with a history of 100,000), for what is asked once for each report of others.
+CREATE INDEX message_sender ON message (reverse_path, id, message_id) WHERE reverse_path != '';
 CREATE INDEX message_envid ON message (reverse_path, envid) WHERE envid IS NOT NULL AND reverse_path != '';
 
 CREATE TABLE recipient (

@@ -26,4 +26,4 @@ SQL: Final = _split(_read("queries.sql"))
 READER_SQL: Final = _split(_read("reader.sql"))
 SCHEMA: Final = _read("schema.sql")
 # How to come from version n to n + 1; each runs in one transaction with the new version number.
-MIGRATIONS: Final = {step: _read(f"migration_{step}.sql") for step in (1, 2)}
+MIGRATIONS: Final = {1: _read("migration_1.sql"), 2: _read("migration_2.sql")}

@@ -163,8 +163,8 @@ class LaterSeen(Struct, frozen=True):
 class Life(Struct, frozen=True):
     """All that is known of one message.
 
-    Attempts, reports and what others reported later by the ordinal of their recipient. `others`: how many more wait for each of its
-    destinations that fail.
+    Attempts, reports and what others reported later by the ordinal of their recipient. `others`: how many
+    more wait for each of its destinations that fail.
     """
 
     message: Message

@@ -99,7 +99,7 @@ INDEXED = {
     "lately_sent": "message_sender",
     "by_envid": "message_envid",
     "escaped_envids": "message_envid",
-    "by_message_id": "message_message_id",
+    "by_message_id": "message_sender",
     "addressees": None,
     "add_later": "later_message",
     "forget_later": "later_message",
