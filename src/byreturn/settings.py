@@ -31,6 +31,7 @@ from byreturn.transport import ResolverSettings
 
 
 def spool_settings(config: Config) -> SpoolSettings:
+    """What the spool wants."""
     history = config.history
     return SpoolSettings(
         gather=config.report.gather,
@@ -42,6 +43,7 @@ def spool_settings(config: Config) -> SpoolSettings:
 
 
 def resolver_settings(config: Config) -> ResolverSettings:
+    """What the resolver wants."""
     dns = config.dns
     return ResolverSettings(
         servers=dns.servers,

@@ -348,7 +348,8 @@ class Report:
         self.content = content
         self.message = BytesParser().parsebytes(content)
         assert self.message.get_content_type() == "multipart/report", content[:500]
-        self.text, self.status, *self.original = self.message.get_payload()
+        people, self.status, *self.original = self.message.get_payload()
+        self.text = next(part for part in people.walk() if part.get_content_type() == "text/plain")
         self.blocks: list[Message] = self.status.get_payload()
 
     @property

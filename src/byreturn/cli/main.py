@@ -59,8 +59,8 @@ for _command in (
     destinations_command,
     retry_command,
     brake_command,
-    preview_command,
     metrics_command,
+    preview_command,
 ):
     byreturn.add_command(_command)
 

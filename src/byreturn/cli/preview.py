@@ -46,6 +46,7 @@ class _Shown(Struct, frozen=True):
 @click.command("preview-report")
 @click.option(
     "--out",
+    metavar="FOLDER",
     default="gallery",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),

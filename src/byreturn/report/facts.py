@@ -113,8 +113,8 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     Ours: `reporting_mta` (our host name), `postmaster` (a person reads it), `contact` (how else to reach
     somebody; may be empty), `message_id` and `composed_at` of the report, `boundary`, which need only be
     likely not to occur in the original, and `resolver`, the name server that was asked (may be empty).
-    `is_shrunk`: in a flood a report is text alone and brings back the header only. `is_html`: the text comes as
-    HTML too.
+    `is_shrunk`: in a flood a report is text alone and brings back the header only. `is_html`: the text comes
+    as HTML too.
 
     For whom: `language`, `zone` (in which times are told to people; a fixed one says its offset),
     `audience`, `overrides` (words of the house in place of ours); `takes_utf8`: the return path can take what

@@ -86,22 +86,22 @@ _EXAMPLES: Final[dict[Reason, Diagnosis]] = {
     Reason.LOOKUP_FAILED: _found(Cause.LOOKUP_FAILED, "SERVFAIL for customer.example MX"),
     Reason.HOST_DOWN: _found(Cause.REFUSED_CONNECTION, "connection refused", Phase.CONNECT),
     Reason.HOST_SILENT: _found(Cause.SILENT, "no greeting within 5 minutes", Phase.GREETING),
-    Reason.BROKEN_DIALOGUE: _found(Cause.BROKEN_DIALOGUE, "a reply that is none: 'HTTP/1.1 400'", Phase.GREETING),
+    Reason.BROKEN_DIALOGUE: _found(Cause.BROKEN_DIALOGUE, "no reply: 'HTTP/1.1 400'", Phase.GREETING),
     Reason.TRY_LATER: _said(450, "4.2.0 <acounts@customer.example>: Greylisted, see the postmaster's page"),
     Reason.TOO_MUCH_MAIL: _said(452, "4.2.2 The email account is receiving mail at a rate that is too high."),
     Reason.POLICY: _said(550, "5.7.1 Message refused by the administrator's policy"),
     Reason.SPAM: _said(550, "5.7.1 Message rejected as spam by content filtering", Phase.END_OF_CONTENT),
-    Reason.REPUTATION: _said(554, "5.7.1 Client host [192.0.2.1] blocked using list.example", Phase.GREETING),
+    Reason.REPUTATION: _said(554, "5.7.1 Client host [192.0.2.1] blocked", Phase.GREETING),
     Reason.SENDER_REFUSED: _said(550, "5.1.8 <office@example.org>: Sender address rejected", Phase.MAIL),
-    Reason.NOT_AUTHENTICATED: _said(550, "5.7.26 This mail has been blocked because the sender is unauthenticated.",
+    Reason.NOT_AUTHENTICATED: _said(550, "5.7.26 This mail has been blocked, the sender is unauthenticated.",
                                     Phase.END_OF_CONTENT),
     Reason.RELAYING: _said(554, "5.7.1 <acounts@customer.example>: Relay access denied"),
-    Reason.TOO_LARGE: _found(Cause.TOO_LARGE, "the message has 31457280 octets, the server takes 20971520", Phase.HELLO),
+    Reason.TOO_LARGE: _found(Cause.TOO_LARGE, "31457280 octets, the server takes 20971520", Phase.HELLO),
     Reason.TOO_MANY_RECIPIENTS: _said(550, "5.5.3 Too many recipients for one message"),
     Reason.CONTENT: _said(552, "5.7.0 Attachments of this type are not accepted here.", Phase.END_OF_CONTENT),
-    Reason.NEEDS_8BIT: _found(Cause.NEEDS_8BIT, "the message has 8-bit octets, the server takes 7-bit", Phase.HELLO),
+    Reason.NEEDS_8BIT: _found(Cause.NEEDS_8BIT, "8-bit octets, the server takes 7-bit", Phase.HELLO),
     Reason.TLS_DEMANDED: _said(530, "5.7.0 Must issue a STARTTLS command first", Phase.MAIL),
-    Reason.TLS_FAILED: _found(Cause.TLS_FAILED, "certificate verify failed: certificate has expired", Phase.TLS),
+    Reason.TLS_FAILED: _found(Cause.TLS_FAILED, "certificate has expired", Phase.TLS),
     Reason.LOOP: _found(Cause.LOOP, "the MX of customer.example is this host"),
     Reason.STORE_FAILED: _found(Cause.STORE_FAILED, "the mail store reports a fault"),
     Reason.OUR_FAULT: _found(Cause.OUR_BUG, "a fault in our own software"),
@@ -118,7 +118,9 @@ def specimens(language: Language = ENGLISH, audience: Audience = Audience.INSIDE
     for action in (Action.DELAYED, Action.RELAYED, Action.DELIVERED, Action.EXPANDED):
         yield Specimen(action.value, replace(base, lines=(_done(action),), others=(), recipient_count=1))
     yield Specimen(
-        "cleared", replace(base, lines=(_done(Action.RELAYED),), others=(), recipient_count=1), True
+        "cleared",
+        replace(base, lines=(_done(Action.RELAYED),), others=(), recipient_count=1),
+        is_cleared=True,
     )
     for name, changes in _ENDS.items():
         line = replace(
