@@ -285,12 +285,16 @@ class Story:
         refusal = self.fates[UNKNOWN].words.partition(": ")[2]
         yield Check(
             "its text says why, in the words of whoever said so",
-            "The domain suplier.example does not exist." in text.replace("\n    ", " ")
+            'The domain "suplier.example" does not exist.' in text.replace("\n   ", " ")
             and bool(refusal)
-            and refusal in text
-            and DEAD not in text
-            and GOOD not in text,
+            and refusal in text,
             f"{len(text)} characters",
+        )
+        failed, _, trying = text.partition("STILL TRYING")
+        yield Check(
+            "it says that the recipient of the dead host is still being tried, and asks nothing of anybody for it",
+            DEAD in trying and DEAD not in failed and GOOD not in failed,
+            f"{len(trying)} characters on the others",
         )
         later = [at for at in dead.tried_at if report is not None and at > report.at]
         yield Check(
