@@ -292,7 +292,7 @@ class Story:
         )
         failed, _, trying = text.partition("STILL TRYING")
         yield Check(
-            "it says that the recipient of the dead host is still being tried, and asks nothing of anybody for it",
+            "it says that the dead recipient is still being tried, and that there is nothing to do",
             DEAD in trying and DEAD not in failed and GOOD not in failed,
             f"{len(trying)} characters on the others",
         )

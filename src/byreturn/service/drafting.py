@@ -52,7 +52,7 @@ from byreturn.policy import (
     attempts_of,
     tells_of_failure,
 )
-from byreturn.ports import Directory, Here, OtherRecipient, OwedLine, OwedReport, ReportKind
+from byreturn.ports import Directory, OtherRecipient, OwedLine, OwedReport, ReportKind
 from byreturn.report import (
     NO_OVERRIDES,
     OTHERS_LISTED,
@@ -145,7 +145,6 @@ class Drafter:
             language=settings.manners.language_of(reader, b"" if is_copy else block),
             zone=settings.manners.zone_of(reader, b"" if is_copy else block),
             audience=audience,
-            takes_utf8=isinstance(self._directory.find(reader), Here),
             overrides=settings.overrides,
             is_html=settings.is_html,
             is_shrunk=is_shrunk,
