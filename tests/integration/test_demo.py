@@ -69,7 +69,7 @@ def test_everything_that_the_demo_claims_is_so(tmp_path):
     assert done.stderr == ""
     said = json.loads(done.stdout)
     assert said["ok"] is True
-    assert len(said["checks"]) == 14
+    assert len(said["checks"]) == 15
     assert [check for check in said["checks"] if not check["ok"]] == []
     times = said["times_ms"]
     assert times["domain_does_not_exist"] <= times["first_report"]
@@ -90,6 +90,7 @@ def test_with_the_dead_host_alive_the_demo_fails_and_says_what_was_not_shown(tmp
         "it did not wait for the dead host, which was tried again after it",
         "the dead host was tried until the lifetime was over, then given up",
         "it got its own report",
+        "it says that the dead recipient is still being tried, and that there is nothing to do",
         "both reports are in the thread of the message",
         "everybody met one end, and every failure was reported once",
     }
