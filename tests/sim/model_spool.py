@@ -104,8 +104,8 @@ from byreturn.ports import (
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[str, int], SpoolFault | None]
 Key: TypeAlias = tuple[QueueId, int]
-# A line of what is owed: for which recipient, what (a report by its action, else CLEARED or COPY), and of delay
-# notices its number.
+# A line of what is owed: for which recipient, what (a report by its action, else CLEARED or COPY), and of
+# delay notices its number.
 Owed: TypeAlias = tuple[int, Action | ReportKind, int]
 
 BOOKED_FOR: Final[Duration] = 15 * MINUTE

@@ -179,7 +179,7 @@ def test_statements_are_executed_at_all():
     assert sum(1 for module in MODULES for _ in sql_arguments(module)) > 50
 
 
-# What is owed and what happened, which the schema checks or the history keeps; the empty one is the null path.
+# Words of ours, which the schema checks or the history keeps; the empty one is the null path.
 OWN_WORDS = {"failed", "delayed", "cleared", "copied", "interrupted", ""}
 
 
