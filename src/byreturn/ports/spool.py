@@ -81,8 +81,8 @@ class Settling(Struct, frozen=True):
 
     `owed`: the report to the sender that the event makes us owe; `is_copied`: the postmaster is to have a
     copy of it, whether the sender is told or not. `delay_notices`: when to tell of the delay if it lasts
-    until then, in ascending order; those that were told before count, and of several that are due together one is
-    told. What was noted before stays. `early_notice_at` takes the place of the first of them where the
+    until then, in ascending order; those that were told before count, and of several that are due together
+    one is told. What was noted before stays. `early_notice_at` takes the place of the first of them where the
     destination is not known to have taken mail. A recipient who is delivered to after a delay was told is
     cleared: that is owed too, unless `owed` says it. `recipient_count` is the message's: with one recipient
     there are no siblings to ask about. `expires_at`: when its lifetime ends from now on; None: as before.
