@@ -501,7 +501,8 @@ class TestNames:
         with self.house(tmp_path, knot, idle="0s") as (server, one, two):
             for number in range(40):
                 server.send(SENDER, [f"info{number}@equal.example"])
-            assert until(lambda: len(one.received) + len(two.received) == 40)
+                # One after the other: mail that waits is taken by the connection that is open.
+                assert until(lambda: len(server.facts("relayed")) > number)  # noqa: B023 - called here
             assert one.received
             assert two.received
             taken = Counter(r for peer in (one, two) for message in peer.received for r in message.recipients)

@@ -911,11 +911,6 @@ class ModelSpool:
 
     def _other(self, message_id: QueueId, life: Life) -> OtherRecipient:
         ordinal = life.recipient.ordinal
-        notices = [
-            line.due_at
-            for owed, line in self.disk.owed.get(message_id, {}).items()
-            if owed[:2] == (ordinal, Action.DELAYED)
-        ]
         next_try_at, finding = self._outlook(life)
         return OtherRecipient(
             recipient=life.recipient,
@@ -924,9 +919,13 @@ class ModelSpool:
             changed_at=life.changed_at,
             expires_at=life.expires_at,
             next_try_at=next_try_at,
-            notice_at=min(notices, default=None),
+            notice_at=min(self._notices(message_id, ordinal), default=None),
             is_told=self._was_told(message_id, ordinal, Action.FAILED),
         )
+
+    def _notices(self, message_id: QueueId, ordinal: int) -> list[Instant]:
+        owed = self.disk.owed.get(message_id, {}).items()
+        return [line.due_at for (*key, _), line in owed if key == [ordinal, Action.DELAYED]]
 
     def _outlook(self, life: Life) -> tuple[Instant | None, Diagnosis | None]:
         """Tell when one that waits is tried next, and the last that is known of it."""
@@ -941,6 +940,7 @@ class ModelSpool:
     def _line(self, message_id: QueueId, ordinal: int, what: Action | ReportKind, line: Line) -> OwedLine:
         life = self.disk.lives[message_id][ordinal]
         next_try_at, finding = self._outlook(life)
+        later = [at for at in self._notices(message_id, ordinal) if at > self._clock.now()]
         attempts = [one for one in self.disk.history.get(message_id, ()) if one.ordinal == ordinal]
         match what:
             case Action():
@@ -958,6 +958,7 @@ class ModelSpool:
             expires_at=life.expires_at,
             next_try_at=next_try_at,
             last_attempt_at=max((attempt.began_at for attempt in attempts), default=None),
+            notice_at=min(later, default=None),
         )
 
     def _report(self, owed: OwedReport, new: NewMessage | None) -> bool | SpoolFault:

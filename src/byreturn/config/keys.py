@@ -314,7 +314,7 @@ SECTIONS: Final = (
         Key("objective", Span(0, 1 * DAY), '"1m"', '"10s"',
             "A report that is in the sender's mailbox later than this, from when the failure was known, is "
             "told as an event; `0s` is never."),
-        Key("flood", Whole(1, 1_000_000), "60", "20",
+        Key("flood", Whole(1, 1_000_000), "600", "60",
             "So many reports a minute to one address are whole; further ones return headers only, and take "
             "their turns."),
     )),

@@ -159,7 +159,8 @@ class Claimed(Struct, frozen=True):
 class OwedLine(Struct, frozen=True):
     """One recipient in a report. `state` and `finding` are as of now, `at` is when it came to be so.
 
-    `last_attempt_at`: when the last attempt for it began; None where none was made.
+    `last_attempt_at`: when the last attempt for it began; None where none was made. `notice_at`: when the
+    next delay notice for it is due; None: none is.
     """
 
     recipient: Recipient
@@ -170,6 +171,7 @@ class OwedLine(Struct, frozen=True):
     expires_at: Instant
     next_try_at: Instant | None = None
     last_attempt_at: Instant | None = None
+    notice_at: Instant | None = None
 
 
 class ReportKind(StrEnum):

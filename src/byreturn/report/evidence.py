@@ -22,7 +22,7 @@ from byreturn.report.machine import status_of
 from byreturn.report.moments import exact
 from byreturn.report.page import Evidence, Row
 from byreturn.report.safe import readable
-from byreturn.report.wording import NAME_LIMIT, finding, reply_lines
+from byreturn.report.wording import NAME_LIMIT, finding, host_and_address, reply_lines
 
 _ANSWER_TO: Final = N_("in answer to {command}:")
 # The other phases are named by the command that was answered.
@@ -61,7 +61,7 @@ def evidence_of(
 
 def _answered(said: PeerSaid, line: ReportLine, facts: ReportFacts) -> Iterator[str]:
     language = facts.language
-    yield _host_and_address(said.host, said.address) or language.say("The mail server that answered")
+    yield host_and_address(said.host, said.address) or language.say("The mail server that answered")
     if said.tls:
         yield readable(said.tls, NAME_LIMIT)
     yield from _when(line, facts)
@@ -89,13 +89,6 @@ def _when(line: ReportLine, facts: ReportFacts) -> Iterator[str]:
     at: Instant | None = line.found_at or line.last_attempt_at
     if at:
         yield exact(at, facts)
-
-
-def _host_and_address(host: str, address: str) -> str:
-    name = readable(host, NAME_LIMIT)
-    if not address or address == host:
-        return f"[{name}]" if name and address else name
-    return f"{name} [{readable(address, NAME_LIMIT)}]".lstrip()
 
 
 def rows_for_postmaster(facts: ReportFacts) -> tuple[Row, ...]:

@@ -94,7 +94,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 
     `diagnosis`: the last finding; of one that was accepted the reply of who accepted it. `at`: since when.
     `next_notice_at`: when we shall tell of the delay; None: we shall not. `gives_up_at`: when we stop
-    trying, `is_told` whether the sender is to hear of it.
+    trying, `is_told` whether the sender is to hear of it. `expired`: the time to deliver it ran out.
     """
 
     recipient: Mailbox
@@ -104,6 +104,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     next_try_at: Instant | None = None
     next_notice_at: Instant | None = None
     gives_up_at: Instant | None = None
+    expired: bool = False
     is_told: bool = False
 
 

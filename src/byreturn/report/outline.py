@@ -83,6 +83,15 @@ _BY_PROGRESS: Final = {
     Progress.TOLD: _Place.TOLD,
     Progress.ENDED: _Place.ENDED,
 }
+# As what the evidence of another recipient speaks of him.
+_ACTIONS: Final = {
+    Progress.WAITING: Action.DELAYED,
+    Progress.HELD: Action.DELAYED,
+    Progress.ACCEPTED: Action.RELAYED,
+    Progress.STORED: Action.DELIVERED,
+    Progress.TOLD: Action.FAILED,
+    Progress.ENDED: Action.FAILED,
+}
 _AS_WELL: Final = {
     Action.FAILED: N_("Not delivered either"),
     Action.DELAYED: N_("Delayed as well"),
@@ -213,8 +222,9 @@ def _of_line(line: ReportLine, facts: ReportFacts) -> _Told:
 def _of_other(other: Standing, facts: ReportFacts) -> _Told:
     line = ReportLine(
         recipient=other.recipient,
-        action=Action.DELAYED,
+        action=_ACTIONS[other.progress],
         diagnosis=other.diagnosis,
+        expired=other.expired,
         found_at=other.at,
         next_try_at=other.next_try_at,
         next_notice_at=other.next_notice_at,

@@ -26,6 +26,8 @@ HEADER_OCTETS: Final = 64 * 1024
 _LINE_LIMIT: Final = 998
 
 _WHOLE: Final = N_("Your message is attached.")
+# A server on the way back may take no more than 7 bits (`downgrade`), and nobody knows that yet.
+_WHOLE_8BIT: Final = N_("Your message is attached, or its header where it cannot travel back whole.")
 _HEADER: Final = N_("The header of your message (its subject, date and addresses) is attached.")
 _CUT_HEADER: Final = N_("The first part of the header of your message is attached; the header is very long.")
 _NOTHING: Final = N_("Nothing of your message is attached, because it has no header.")
@@ -60,7 +62,7 @@ def returned_part(facts: ReportFacts, limit: int) -> Returned:
         # RFC 6533 section 4: a message whose header is not ASCII is no message/rfc822.
         kind = b"global" if facts.takes_utf8 and _is_utf8_header(header_block(content)) else b"rfc822"
         fields = b"Content-Type: message/%b\r\nContent-Transfer-Encoding: 8bit\r\n" % kind
-        return Returned(fields, content, _WHOLE, is_8bit=True)
+        return Returned(fields, content, _WHOLE_8BIT, is_8bit=True)
     return _returned_header(facts)
 
 

@@ -331,7 +331,7 @@ def _question(line: ReportLine, facts: ReportFacts) -> tuple[str, str]:
 def finding(found: WeFound, limit: int, language: Language = ENGLISH) -> str:
     """Say what we ourselves found, where, and in which detail."""
     exact = FOUND[found.cause].finding
-    where = _host_and_address(found.host, found.address)
+    where = host_and_address(found.host, found.address)
     # What only says the same once more is no detail.
     detail = "" if found.detail == exact else readable(found.detail, limit)
     details = ", ".join(part for part in (where, detail) if part)
@@ -340,27 +340,8 @@ def finding(found: WeFound, limit: int, language: Language = ENGLISH) -> str:
     return language.say(N_("We found: {finding} ({details})"), finding=language.say(exact), details=details)
 
 
-_ANSWERED: Final = N_("{host} answered to {command}:")
-_ANSWERED_UNNAMED: Final = N_("The other mail server answered to {command}:")
-# The other phases are named by the command that was answered.
-_ANSWERED_AT: Final = {
-    Phase.LOOKUP: N_("{host} answered to the lookup:"),
-    Phase.CONNECT: N_("{host} answered to the connection:"),
-    Phase.GREETING: N_("{host} answered at the greeting:"),
-    Phase.CONTENT: N_("{host} answered during the content:"),
-    Phase.END_OF_CONTENT: N_("{host} answered at the end of the content:"),
-}
-
-
-def who_answered(said: PeerSaid, language: Language = ENGLISH) -> str:
-    """Introduce a peer's words: who said them, and in answer to what."""
-    host = _host_and_address(said.host, said.address)
-    if not host:
-        return language.say(_ANSWERED_UNNAMED, command=said.phase.value)
-    return language.say(_ANSWERED_AT.get(said.phase, _ANSWERED), host=host, command=said.phase.value)
-
-
-def _host_and_address(host: str, address: str) -> str:
+def host_and_address(host: str, address: str) -> str:
+    """Name a host as `mx.example [192.0.2.1]`, with what of both is known; may be empty."""
     name = readable(host, NAME_LIMIT)
     if not address or address == host:
         return f"[{name}]" if name and address else name
@@ -383,15 +364,6 @@ def reply_lines(reply: Reply, limit: int, clean: Callable[[str, int], str]) -> l
 
 
 # --- What a report says at its head -------------------------------------------------------------------
-
-SUBJECTS: Final[Mapping[Action, str]] = {
-    Action.FAILED: N_("Not delivered"),
-    Action.DELAYED: N_("Delayed"),
-    # Not "Accepted": before the subject of an offer or an invitation that would be an answer to it.
-    Action.RELAYED: N_("Passed on"),
-    Action.DELIVERED: N_("Delivered"),
-    Action.EXPANDED: N_("Passed on"),
-}
 
 
 class _Headline(Struct, frozen=True):
@@ -484,17 +456,6 @@ def headline(action: Action, count: int, total: int, language: Language = ENGLIS
     if count < total:
         return language.count(*words.some_of, count, total=total)
     return language.count(*words.some, count)
-
-
-def resend(count: int, total: int, language: Language = ENGLISH) -> str:
-    """Say to whom it should be sent again; empty where everybody, or nobody knows who, is meant."""
-    if not 0 < count < total:
-        return ""
-    return language.count(
-        "If you send it again, send it to that recipient only, not to everyone.",
-        "If you send it again, send it to those {n} recipients only, not to everyone.",
-        count,
-    )
 
 
 def gave_up(attempts: int, span: Duration, language: Language = ENGLISH) -> str:

@@ -180,7 +180,7 @@ def _lines(owed: OwedReport, suggestions: Mapping[int, Suggestions]) -> tuple[Re
     said: dict[tuple[Mailbox, Action], ReportLine] = {}
     for line in owed.lines:
         said.setdefault(
-            (line.recipient.given, line.action), _line(line, suggestions.get(line.recipient.ordinal))
+            (line.recipient.given, line.action), _line(line, owed, suggestions.get(line.recipient.ordinal))
         )
     return tuple(said.values())
 
@@ -188,7 +188,7 @@ def _lines(owed: OwedReport, suggestions: Mapping[int, Suggestions]) -> tuple[Re
 _NONE: Final = Suggestions()
 
 
-def _line(line: OwedLine, suggestions: Suggestions | None) -> ReportLine:
+def _line(line: OwedLine, owed: OwedReport, suggestions: Suggestions | None) -> ReportLine:
     recipient, likely = line.recipient, suggestions or _NONE
     return ReportLine(
         recipient=recipient.given,
@@ -202,7 +202,9 @@ def _line(line: OwedLine, suggestions: Suggestions | None) -> ReportLine:
         found_at=line.at,
         last_attempt_at=line.last_attempt_at,
         next_try_at=line.next_try_at,
+        next_notice_at=line.notice_at,
         will_retry_until=line.expires_at,
+        is_told=tells_of_failure(owed.message.reverse_path, recipient.notify),
         suggestions=likely.candidates,
         is_likely=likely.is_likely,
     )
@@ -245,6 +247,7 @@ def _standing(other: OtherRecipient, owed: OwedReport, audience: Audience) -> St
         next_try_at=other.next_try_at,
         next_notice_at=other.notice_at,
         gives_up_at=other.expires_at,
+        expired=isinstance(other.state, Expired),
         is_told=other.is_told or tells_of_failure(owed.message.reverse_path, other.recipient.notify),
     )
 

@@ -126,7 +126,7 @@ def _outlook(
 
 def _line(row: Row) -> OwedLine:
     name, number, due_at, epoch, attempts, finding, at, expires_at = row[6:14]
-    destination_due, destination_finding, failures, last_attempt_at, event = row[14:]
+    destination_due, destination_finding, failures, last_attempt_at, event, notice_at = row[14:]
     state = state_from_row(number, due_at, epoch, attempts)
     next_try_at, finding = _outlook(state, finding, (destination_due, destination_finding, failures))
     return OwedLine(
@@ -138,6 +138,7 @@ def _line(row: Row) -> OwedLine:
         expires_at=expires_at,
         next_try_at=next_try_at,
         last_attempt_at=last_attempt_at,
+        notice_at=notice_at,
     )
 
 

@@ -184,7 +184,12 @@ SELECT r.ordinal, r.address, r.given, r.destination, r.notify, r.orcpt, o.action
     CASE o.action WHEN 'cleared' THEN (
         SELECT event FROM attempt AS a WHERE a.message_id = r.message_id AND a.ordinal = r.ordinal
         ORDER BY number DESC LIMIT 1
-    ) END
+    ) END,
+    (
+        SELECT min(n.due_at) FROM owed AS n
+        WHERE n.message_id = r.message_id AND n.ordinal = r.ordinal AND n.action = 'delayed'
+            AND n.report_id IS NULL AND n.due_at > ?2
+    )
 FROM owed AS o
 JOIN recipient AS r ON r.message_id = o.message_id AND r.ordinal = o.ordinal
 LEFT JOIN destination AS d ON d.name = r.destination

@@ -112,7 +112,12 @@ def test_the_defaults_of_reports():
     report = read(SMALLEST).report
     assert report.postmaster_copies == ("loop", "our-fault", "undeliverable-report", "store-failed")
     assert (report.delay_notice_after, report.early_delay_notice_after) == ((4 * HOUR,), 20 * MINUTE)
-    assert (report.language, report.time_zone, report.objective, report.flood) == ("en", "sender", MINUTE, 60)
+    assert (report.language, report.time_zone, report.objective, report.flood) == (
+        "en",
+        "sender",
+        MINUTE,
+        600,
+    )
     assert (report.html, report.suggestions, report.contact) == (True, True, "")
     assert (report.catalogues, report.templates) == (None, None)
 

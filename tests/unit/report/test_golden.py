@@ -103,6 +103,7 @@ def delay() -> ReportFacts:
             attempts=9,
             found_at=ACCEPTED_AT + 4 * HOUR,
             next_try_at=ACCEPTED_AT + 5 * HOUR,
+            next_notice_at=ACCEPTED_AT + DAY,
             will_retry_until=ACCEPTED_AT + 5 * DAY,
             is_told=True,
         ),
@@ -144,7 +145,28 @@ def copy() -> ReportFacts:
     )
 
 
-REPORTS = {each.__name__: each for each in (price_list, delay, successes, behind_an_alias, copy)}
+def a_second_failure() -> ReportFacts:
+    """One fails when the other reports have long been sent."""
+    late = line("bert@dead.example", expired=True, diagnosis=SILENT, attempts=61)
+    told = {"at": ACCEPTED_AT + 982, "is_told": True, "progress": Progress.TOLD}
+    return facts(
+        late,
+        **(OURS | {"composed_at": ACCEPTED_AT + 5 * DAY}),
+        recipient_count=3,
+        others=(
+            Standing(
+                recipient=Mailbox("sales", "suplier.example"),
+                diagnosis=WeFound(Cause.NO_SUCH_DOMAIN, "NXDOMAIN for suplier.example"),
+                **told,
+            ),
+            Standing(recipient=Mailbox("info", "agency.example"), diagnosis=SILENT, expired=True, **told),
+        ),
+    )
+
+
+REPORTS = {
+    each.__name__: each for each in (price_list, delay, successes, a_second_failure, behind_an_alias, copy)
+}
 
 
 def shown(name: str) -> str:

@@ -28,14 +28,11 @@ from byreturn.report.remedies import ABOUT_THE_MESSAGE, BEHIND_HELP, HELP, STEPS
 from byreturn.report.sentences import BEHIND, FOUND, SAID
 from byreturn.report.struck import STRUCK, struck
 from byreturn.report.wording import (
-    SUBJECTS,
     entry,
     finding,
     gave_up,
     headline,
-    resend,
     roughly,
-    who_answered,
 )
 
 HIDDEN = Mailbox("hidden", "behind.example")
@@ -370,15 +367,6 @@ def test_of_our_people_strangers_are_told_nothing():
 # --- The evidence and the head ------------------------------------------------------------------------
 
 
-def test_who_answered():
-    assert who_answered(UNKNOWN) == "mx1.customer.example [198.51.100.7] answered to RCPT TO:"
-    nameless = PeerSaid(UNKNOWN.reply, "192.0.2.1", "192.0.2.1", Phase.GREETING)
-    assert who_answered(nameless) == "[192.0.2.1] answered at the greeting:"
-    assert who_answered(PeerSaid(UNKNOWN.reply, "", "", Phase.DATA)) == (
-        "The other mail server answered to DATA:"
-    )
-
-
 def test_finding():
     where = "mx.dead.example [192.0.2.9], no greeting within 5 minutes"
     assert finding(SILENT, 500) == f"We found: no answer in time ({where})"
@@ -401,18 +389,11 @@ def test_headline(count, total, words):
 
 
 def test_every_action_has_its_words():
-    assert set(SUBJECTS) == set(Action)
     for action in Action:
         for count, total in [(1, 1), (1, 3), (2, 3), (3, 3), (2, 0), (1, 0)]:
             sentence = headline(action, count, total)
             assert sentence.endswith(".")
             assert "{" not in sentence
-
-
-def test_it_is_to_be_sent_again_to_some_only():
-    assert resend(1, 3) == "If you send it again, send it to that recipient only, not to everyone."
-    assert resend(2, 3) == "If you send it again, send it to those 2 recipients only, not to everyone."
-    assert [resend(3, 3), resend(2, 0), resend(0, 3)] == ["", "", ""]
 
 
 @pytest.mark.parametrize(
