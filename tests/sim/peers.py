@@ -77,6 +77,8 @@ class SimPeer:
     came_too_soon: list[str] = field(default_factory=list)
     open: int = 0
     begun: list[Instant] = field(default_factory=list)
+    # MAIL and RCPT as they came.
+    heard: list[str] = field(default_factory=list)
 
     def answer(self, stream: SimStream) -> None:
         """Take a connection."""
@@ -173,8 +175,10 @@ class _PeerSession:
         elif verb == "MAIL":
             self._recipients = []
             self._sender = line
+            self._peer.heard.append(line)
             self._say(self._mail(), "mail")
         elif verb == "RCPT":
+            self._peer.heard.append(line)
             self._say(self._rcpt(line), "rcpt")
         elif verb == "DATA":
             if self._recipients:
