@@ -25,12 +25,12 @@ from msgspec.structs import replace
 from byreturn.cli.check import check_file
 from byreturn.cli.session import ANSWER_IS_NO, DONE, REFUSED, Ending, Session, config_option, pass_session
 from byreturn.config import Config, ReportWords, built_in_words, report_words
-from byreturn.report import Audience, complaints, compose, compose_cleared
+from byreturn.report import Audience, cleared_complaints, complaints, compose, compose_cleared
 from byreturn.report.gallery import Specimen, specimens
 
 _STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;"
-    "color-scheme:light dark}li{margin:.3rem 0}"
+    ":root{color-scheme:light dark}body{font:100%/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;"
+    "padding:0 1rem;overflow-wrap:anywhere}li{margin:.3rem 0}a:focus-visible{outline:3px solid}"
 )
 
 
@@ -110,6 +110,7 @@ def _write_language(out: Path, tag: str, words: ReportWords) -> Iterator[_Shown]
 def _write(folder: Path, specimen: Specimen, place: str) -> _Shown:
     facts = specimen.facts
     composed = compose_cleared(facts) if specimen.is_cleared else compose(facts)
+    judged = cleared_complaints if specimen.is_cleared else complaints
     (folder / f"{specimen.name}.eml").write_bytes(composed.content)
     # Only for a person to look at: what is sent never goes through a mail library.
     mail = BytesParser(policy=email.policy.default).parsebytes(composed.content)
@@ -118,7 +119,7 @@ def _write(folder: Path, specimen: Specimen, place: str) -> _Shown:
         if part is not None:
             text = part.get_content()
             (folder / f"{specimen.name}.{ending}").write_text(text, "utf-8")
-    return _Shown(place, specimen.name, str(mail["Subject"]), complaints(composed.content, facts))
+    return _Shown(place, specimen.name, str(mail["Subject"]), judged(composed.content, facts))
 
 
 def _write_index(out: Path, shown: list[_Shown]) -> None:
@@ -135,7 +136,9 @@ def _write_index(out: Path, shown: list[_Shown]) -> None:
             f'<a href="{base}.txt">text</a>, <a href="{base}.eml">mail</a>{bad}</li>'
         )
     page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Reports</title><style>{_STYLE}</style>'
-        f"<h1>All reports</h1>{''.join(rows)}</ul></html>\n"
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>All reports</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>All reports</h1>\n{''.join(rows)}</ul>\n</main>\n</body>\n</html>\n"
     )
     (out / "index.html").write_text(page, "utf-8")

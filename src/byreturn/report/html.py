@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 from byreturn.report.page import Evidence, Group, Item, Page, Row
 
-# Contrast: 14.7:1 and 6.2:1 (links) in the light, 15.3:1 and 9.2:1 in the dark; WCAG 2.2 asks for 4.5:1.
+# Contrast, as axe measures it in Chromium, at least: 5.8:1 in the light, 7.4:1 in the dark; WCAG 2.2 asks for
+# 4.5:1. A mail program that drops all of this shows headings, numbered lists and paragraphs, which is enough.
 _STYLE: Final = """\
 :root{color-scheme:light dark}
 body{margin:0;padding:1rem;font:100%/1.5 system-ui,sans-serif;color:#222;background:#fff}
@@ -25,14 +26,27 @@ main{max-width:42rem;margin:0 auto;overflow-wrap:anywhere}
 h1{font-size:1.4rem;line-height:1.3;margin:0 0 .5rem}
 h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #767676}
 h3{font-size:1rem;margin:1rem 0 0}
-p,ul,dl{margin:.25rem 0}
+p,ul{margin:.25rem 0}
+ol{padding-left:1.75rem}
 li{margin:.25rem 0}
-dt{font-weight:bold}
-dd{margin:0 0 .5rem}
-pre{margin:.25rem 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.9rem}
+li li{margin:0}
+li ul{margin:.5rem 0;padding:.25rem .75rem .25rem 1.75rem;border-left:3px solid #0b57d0;background:#eef3fc}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1rem;margin:1rem 0 0}
+dt{color:#555}
+dd{margin:0}
+hr{margin:2rem 0 1rem;border:0;border-top:1px solid #767676}
+section{margin-top:2rem;font-size:.875rem;color:#555}
+section h2{font-size:1rem}
+pre{margin:.25rem 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8125rem}
 a{color:#0b57d0}
 a:focus-visible{outline:3px solid}
-@media (prefers-color-scheme:dark){body{color:#eee;background:#121212}a{color:#8ab4f8}}
+@media (max-width:24rem){dl{display:block}dd{margin:0 0 .5rem}}
+@media (prefers-color-scheme:dark){
+body{color:#eee;background:#121212}
+dt,section{color:#bbb}
+a{color:#8ab4f8}
+li ul{border-color:#8ab4f8;background:#1c2333}
+}
 """
 
 
@@ -50,13 +64,13 @@ def html_text(page: Page) -> str:
         out.extend(_group(group, page))
     out.append("<hr>\n")
     out.extend(_paragraphs(page.closing, page))
-    out.append(f"<h2>{_value(page.evidence_heading)}</h2>\n<p>{_value(page.evidence_note)}</p>\n")
+    out.append(f"<section>\n<h2>{_value(page.evidence_heading)}</h2>\n<p>{_value(page.evidence_note)}</p>\n")
     out.extend(_rows(page.evidence_rows))
     if page.evidence:
         out.append("<ol>\n")
         out.extend(_evidence(evidence) for evidence in page.evidence)
         out.append("</ol>\n")
-    out.append("</main>\n</body>\n</html>\n")
+    out.append("</section>\n</main>\n</body>\n</html>\n")
     return "".join(out)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from types import NoneType
 from typing import Any, Final
 
 import dns.message
@@ -240,11 +241,15 @@ def test_the_name_may_come_back_in_other_letters(play):
 def test_a_closed_port_is_told_to_all_who_asked_there(play):
     async def scene(road: Road) -> None:
         await road.stop()
-        for _ in range(3):
+        rounds = []
+        for _ in range(20):
             told = await asyncio.gather(
-                *(road.ask(f"{n}.example") for n in range(40)), return_exceptions=True
+                *(road.ask(f"{n}.example", SOON) for n in range(40)), return_exceptions=True
             )
-            assert {type(one) for one in told} == {ConnectionRefusedError}
+            rounds.append({type(one) for one in told})
+        # The system sends only so many of these messages, so some sockets may hear nothing: but none lies.
+        assert {ConnectionRefusedError} in rounds
+        assert set().union(*rounds) <= {ConnectionRefusedError, NoneType}
         assert road.datagrams._sockets == set()
 
     play(scene, silent)
