@@ -12,6 +12,7 @@ from byreturn.policy import BrakeRules, RouteTable, TermsTable
 from byreturn.protocol import SessionLimits
 from byreturn.service import (
     EXPIRED,
+    UNDELIVERABLE_REPORT,
     Copies,
     DelayRule,
     DispatchSettings,
@@ -39,6 +40,7 @@ def spool_settings(config: Config) -> SpoolSettings:
         quota=claim_quota(config.delivery.destination_quota),
         reserve_octets=config.limits.reserve_octets,
         copy_expired=EXPIRED in config.report.postmaster_copies,
+        copy_expired_reports=UNDELIVERABLE_REPORT in config.report.postmaster_copies,
     )
 
 

@@ -112,6 +112,7 @@ class BoxSettings(Struct, frozen=True):
     quota: int = 1000
     reserve_octets: int = 0
     copy_expired: bool = False
+    copy_expired_reports: bool = False
 
 
 DEFAULTS: Final = BoxSettings()
@@ -448,6 +449,7 @@ class Box(ABC):
         lifetime: Duration = LIFETIME,
         octets: int = 0,
         about: QueueId | None = None,
+        listener: str = "mx",
         envid: str | None = None,
         message_id: str | None = None,
         expanded: tuple[int, ...] = (),
@@ -466,7 +468,7 @@ class Box(ABC):
             octets=octets if content is None else len(content),
             recipient_count=len(recipients),
             priority=priority,
-            origin=Origin("192.0.2.1", "client.example", "mx"),
+            origin=Origin("192.0.2.1", "client.example", listener),
             about=about,
             envid=envid,
             message_id=f"<{number}@here.example>" if message_id is None else message_id,
@@ -571,6 +573,7 @@ class ModelBox(Box):
                 keep_octets=settings.keep_octets,
                 quota=settings.quota,
                 copy_expired=settings.copy_expired,
+                copy_expired_reports=settings.copy_expired_reports,
             ),
             on_broken=self.broken.append,
         )
@@ -701,6 +704,7 @@ class SqliteBox(Box):
                 quota=settings.quota,
                 reserve_octets=settings.reserve_octets,
                 copy_expired=settings.copy_expired,
+                copy_expired_reports=settings.copy_expired_reports,
             ),
             on_broken=self.broken.append,
         )

@@ -32,6 +32,7 @@ from tests.contract.spools import (
 )
 
 from byreturn.mail import (
+    COPY_LISTENER,
     DAY,
     HOUR,
     NULL_PATH,
@@ -431,11 +432,22 @@ def test_of_what_runs_out_of_time_there_are_copies_if_wished(
     assert kinds == [ReportKind.REPORT] * (notify is Notify.ABSENT) + [ReportKind.COPY] * is_wanted
 
 
-def test_of_a_report_that_runs_out_of_time_there_is_no_copy(make_box: Maker) -> None:
-    box = make_box(BoxSettings(copy_expired=True))
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_of_a_report_that_runs_out_of_time_there_is_a_copy_if_wished(
+    make_box: Maker, is_wanted: bool
+) -> None:
+    box = make_box(BoxSettings(copy_expired=not is_wanted, copy_expired_reports=is_wanted))
     mail = over_time(box, reverse_path=NULL_PATH, about=QueueId(1))
     address = mail.new.recipients[0].recipient.address
     assert box.expire().expired == (Ended(mail.id, address, STILL_SILENT, is_null=True),)
+    box.clock.advance(GATHER)
+    assert box.owed_due().messages == (mail.id,) * is_wanted
+
+
+def test_of_a_copy_that_runs_out_of_time_there_is_none(make_box: Maker) -> None:
+    box = make_box(BoxSettings(copy_expired=True, copy_expired_reports=True))
+    over_time(box, reverse_path=NULL_PATH, about=QueueId(1), listener=COPY_LISTENER)
+    assert len(box.expire().expired) == 1
     box.clock.advance(DAY)
     assert box.owed_due().messages == ()
 

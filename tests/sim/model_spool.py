@@ -31,6 +31,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from byreturn.mail import (
+    COPY_LISTENER,
     DAY,
     HOUR,
     MINUTE,
@@ -135,6 +136,7 @@ class ModelSettings(Struct, frozen=True):
     keep_octets: int = 1024**3
     quota: int = 1000
     copy_expired: bool = False
+    copy_expired_reports: bool = False
     reads_inside: bool = True
 
 
@@ -1046,7 +1048,9 @@ class ModelSpool:
         action = owed_for(event, message.reverse_path, recipient.notify, passed_on=False)
         if action is not None:
             self._owe(message_id, recipient.ordinal, action, now)
-        if self.settings.copy_expired and message.about is None:
+        settings = self.settings
+        is_copied = settings.copy_expired if message.about is None else settings.copy_expired_reports
+        if is_copied and message.origin.listener != COPY_LISTENER:
             copied_at = now + self.settings.gather
             self._note_owed(message_id, (recipient.ordinal, ReportKind.COPY, 0), copied_at, now)
         is_null = isinstance(message.reverse_path, NullPath)

@@ -45,7 +45,7 @@ from byreturn.policy import BrakeCause, Fence, InFlight, Unbooked, Waiting
 from byreturn.ports import Braked, HeardReport, Lesson, NewRecipient, Past, ReportKind, Settled
 from byreturn.spool.rows import state_from_row
 
-SETTINGS = BoxSettings(quota=3, keep_octets=3_000, copy_expired=True)
+SETTINGS = BoxSettings(quota=3, keep_octets=3_000, copy_expired=True, copy_expired_reports=True)
 PLACES = ("a.example", "b.example", "c.example", "dead.example")
 PAUSES = (
     1,

@@ -6,6 +6,7 @@ import email.policy
 import re
 from email.message import EmailMessage
 from email.parser import BytesParser
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -155,4 +156,4 @@ def test_headings_are_an_outline(browser: Browser) -> None:
         levels = page.locator("h1, h2, h3").evaluate_all("all => all.map(one => +one.nodeName[1])")
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after - before <= 1 for before, after in pairwise(levels))

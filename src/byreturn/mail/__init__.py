@@ -13,6 +13,8 @@ from byreturn.mail.address import (
 from byreturn.mail.content import InMemory
 from byreturn.mail.diagnosis import Action, Cause, Diagnosis, PeerSaid, Phase, WeFound
 from byreturn.mail.envelope import (
+    COPY_LISTENER,
+    REPORT_LISTENER,
     BodyType,
     Booking,
     Consignment,
@@ -40,12 +42,14 @@ from byreturn.mail.language import ENGLISH, N_, Language, language_tag, pair
 from byreturn.mail.status import EnhancedStatus, Reply, StatusClass, Worded, enhanced_from_text, reply
 
 __all__ = [
+    "COPY_LISTENER",
     "DAY",
     "ENGLISH",
     "HOUR",
     "MINUTE",
     "NULL_PATH",
     "N_",
+    "REPORT_LISTENER",
     "SECOND",
     "Action",
     "BodyType",

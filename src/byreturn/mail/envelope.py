@@ -8,6 +8,7 @@ Booking     a recipient that this process holds for one attempt
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag, StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -73,6 +74,11 @@ class Booking(Struct, frozen=True):
     recipient: Recipient
     attempt: int
     expires_at: Instant
+
+
+# The listener of a message that we made ourselves: of a report, and of a postmaster's copy of one.
+REPORT_LISTENER: Final = "report"
+COPY_LISTENER: Final = "copy"
 
 
 class Origin(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from byreturn.service.admission import DispatchSettings, claim_quota
 from byreturn.service.connection import Timeouts
-from byreturn.service.copies import CLASSES, EXPIRED, Copies
+from byreturn.service.copies import CLASSES, EXPIRED, UNDELIVERABLE_REPORT, Copies
 from byreturn.service.drafting import ReportSettings
 from byreturn.service.hearing import HearingSettings
 from byreturn.service.house import House, HouseSettings
@@ -16,6 +16,7 @@ from byreturn.service.suggestions import SuggestionSettings
 __all__ = [
     "CLASSES",
     "EXPIRED",
+    "UNDELIVERABLE_REPORT",
     "Copies",
     "DelayRule",
     "DispatchSettings",

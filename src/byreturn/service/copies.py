@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from byreturn.mail import Message
+from byreturn.mail import COPY_LISTENER, Message
 from byreturn.policy import Event, RanOutOfTime, Refused, WasReturned
 from byreturn.report import Reason, judge
 
@@ -22,10 +22,6 @@ EXPIRED: Final = "expired"
 RETURNED: Final = "returned"
 UNDELIVERABLE_REPORT: Final = "undeliverable-report"
 CLASSES: Final = (*(reason.value for reason in Reason), EXPIRED, RETURNED, UNDELIVERABLE_REPORT)
-
-# The listener of a message that we made: what `Origin.listener` says of a report, and of a copy.
-REPORT_LISTENER: Final = "report"
-COPY_LISTENER: Final = "copy"
 
 
 def class_of(message: Message, event: Event) -> str:

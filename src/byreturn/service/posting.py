@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from byreturn.mail import (
+    COPY_LISTENER,
     NULL_PATH,
+    REPORT_LISTENER,
     BodyType,
     Duration,
     Instant,
@@ -40,7 +42,6 @@ from byreturn.report import (
     compose_cleared,
     compose_plain,
 )
-from byreturn.service.copies import COPY_LISTENER, REPORT_LISTENER
 from byreturn.service.dispatch import Dispatcher
 
 

@@ -13,6 +13,7 @@ import sqlite3
 from typing import Final, NamedTuple, TypeAlias
 
 from byreturn.mail import (
+    COPY_LISTENER,
     SECOND,
     Destination,
     Diagnosis,
@@ -40,11 +41,12 @@ _NEXT_STRETCH_IN: Final[Duration] = 1 * SECOND
 
 
 class Ending(NamedTuple):
-    """How to end recipients. `is_copied`: the postmaster is to have a copy of each failure."""
+    """How to end recipients, and of whose end the postmaster is to have a copy: of mail, of our reports."""
 
     gather: Duration
     keep_content: Duration
-    is_copied: bool = False
+    copies_mail: bool = False
+    copies_reports: bool = False
 
 
 class _Over(NamedTuple):
@@ -63,6 +65,7 @@ class _Over(NamedTuple):
     reverse_path: str
     recipient_count: int
     about: QueueId | None
+    listener: str
 
     @property
     def finding(self) -> Diagnosis:
@@ -126,7 +129,8 @@ def _end(connection: sqlite3.Connection, over: _Over, now: Instant, how: Ending)
     action = owed_for(RanOutOfTime(finding), reverse_path, Notify(over.notify), passed_on=False)
     if action is not None:
         owe(connection, *where, action, now, gather=how.gather)
-    # Of a report of ours there is no copy: one that cannot be delivered would beget the next.
-    if how.is_copied and over.about is None:
+    # Never of a copy: one that cannot be delivered would beget the next.
+    is_wanted = how.copies_mail if over.about is None else how.copies_reports
+    if is_wanted and over.listener != COPY_LISTENER:
         connection.execute(SQL["owe"], (*where, COPIED, now + how.gather, now))
     return Ended(over.message_id, mailbox_from_text(over.address), finding, is_null=not over.reverse_path)

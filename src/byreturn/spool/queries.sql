@@ -241,7 +241,7 @@ SELECT message_id FROM message WHERE about = ?1 AND id NOT IN (
 -- A stretch of the recipients that wait past their time: those of it at a failing destination, and what is
 -- known since when about that.
 SELECT r.message_id, r.ordinal, r.address, r.destination, r.notify, r.attempts, r.due_at, r.finding,
-    d.finding, d.found_at, m.reverse_path, m.recipient_count, m.about
+    d.finding, d.found_at, m.reverse_path, m.recipient_count, m.about, m.origin_listener
 FROM (
     SELECT message_id, ordinal, address, destination, notify, attempts, due_at, finding FROM recipient
     WHERE state = 0 AND expires_at <= ?1 AND (expires_at, message_id, ordinal) > (?2, ?3, ?4)

@@ -71,7 +71,8 @@ _PAGES_GIVEN_BACK: Final = 500  # some 3 ms
 class SpoolSettings(Struct, frozen=True):
     """`quota`: recipients of one destination in flight; `reserve_octets`: disk that new mail may not take.
 
-    `copy_expired`: the postmaster is to have a copy when mail runs out of time.
+    `copy_expired`: the postmaster is to have a copy when mail runs out of time; `copy_expired_reports`: when
+    a report of ours does.
     """
 
     gather: Duration = 1 * SECOND
@@ -79,6 +80,7 @@ class SpoolSettings(Struct, frozen=True):
     quota: int = 1000
     reserve_octets: int = 0
     copy_expired: bool = False
+    copy_expired_reports: bool = False
 
 
 class SqliteSpool:
@@ -99,7 +101,9 @@ class SqliteSpool:
         self._clock = clock
         self._gather = settings.gather
         self._keeping = settings.keeping
-        self._ending = Ending(settings.gather, settings.keeping.content, settings.copy_expired)
+        self._ending = Ending(
+            settings.gather, settings.keeping.content, settings.copy_expired, settings.copy_expired_reports
+        )
         self._quota = settings.quota
         # Up to where the last expiry and the last purge have looked.
         self._expired_to = FIRST_PLACE
