@@ -24,7 +24,7 @@ from typing import Final
 from byreturn.mail import Reply
 from byreturn.report.reasons import Judgement, Reason
 
-LOOKED_AT: Final = 2_000
+LOOKED_AT: Final = 1_000
 
 _ADDRESS: Final = re.compile(r"[^\s<>@\"']{1,64}@[^\s<>\"',;:()]{1,255}")
 _LINK: Final = re.compile(r"(?:https?://|www\.)[^\s>]{1,500}")
