@@ -1,159 +1,214 @@
-"""The HTML of our reports in a browser: wide, narrow, light, dark, by keyboard, and as axe sees it."""
+"""Reports in a real browser: in the dark, on a telephone, by keyboard, read aloud, and fetching nothing.
 
-from __future__ import annotations
+Every report of the gallery is shown on the narrowest telephone. What only depends on the structure is asked
+of one report of each: axe, light and dark, and the keyboard. At the end pages are spoilt, one way after the
+other, to show that each would have been noticed.
+"""
 
-import email.policy
 import re
-from email.message import EmailMessage
-from email.parser import BytesParser
-from itertools import pairwise
-from typing import cast
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser
-from tests.unit.report.samples import facts, line, said
-from tests.web.looks import is_wider_than_the_window, lowest_contrast, page_of, violations
+from tests.web import seen
+from tests.web.chromium import NEEDS_CHROMIUM
+from tests.web.gallery import LANGUAGES, MARKUP, endless, gallery, hostile, one, shown, structures
 
-from byreturn.config import built_in_words
-from byreturn.mail import Language, Mailbox
-from byreturn.report import Audience, ComposedReport, ReportFacts, compose, compose_cleared
-from byreturn.report.gallery import Specimen, specimens
+from byreturn.mail import Language
+from byreturn.report import Audience
+from byreturn.report.gallery import specimens
 
-pytestmark = pytest.mark.peer
+pytestmark = NEEDS_CHROMIUM
 
-LANGUAGES = built_in_words().languages
-# Where languages and readers differ most.
-TELLING = ("mixture", "cleared", "delayed", "expired", "returned", "failed-no-such-mailbox")
+TELEPHONES = (320, 375)
+MIXTURE = "en/internal/mixture"
 
 
-def form_of(report: ComposedReport, kind: str) -> str:
-    mail = cast(EmailMessage, BytesParser(policy=email.policy.default).parsebytes(report.content))
-    body = mail.get_body((kind,))
-    assert body is not None
-    return cast(str, body.get_content())
+@pytest.fixture(autouse=True)
+def as_it_was(tab):
+    yield
+    tab.light()
+    tab.wide(1000)
 
 
-def composed(specimen: Specimen) -> ComposedReport:
-    return compose_cleared(specimen.facts) if specimen.is_cleared else compose(specimen.facts)
+@pytest.fixture(scope="module")
+def on_a_telephone(tab):
+    """What is wrong with each report on the narrowest telephone, by question."""
+    tab.wide(min(TELEPHONES))
+    wrong = {question.__name__: {} for question in seen.QUICK}
+    for page in gallery():
+        tab.show(page.html)
+        for question in seen.QUICK:
+            if found := question(tab, page):
+                wrong[question.__name__][page.name] = found
+    return wrong
 
 
-def shown(language: Language, audience: Audience) -> dict[str, str]:
-    return {each.name: form_of(composed(each), "html") for each in specimens(language, audience)}
+def test_the_gallery_has_every_language_and_reader():
+    places = {page.name.rpartition("/")[0] for page in gallery()}
+    assert places == {f"{tag}/{audience.value}" for tag in LANGUAGES for audience in Audience}
+    assert len(gallery()) > 60 * len(places)
 
 
-MIXTURE = next(iter(specimens())).facts
+@pytest.mark.parametrize("question", [question.__name__ for question in seen.QUICK])
+def test_every_report_on_a_telephone(on_a_telephone, question):
+    assert on_a_telephone[question] == {}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_has_nothing_to_say_about_any_report(browser: Browser, scheme: str) -> None:
-    with page_of(browser, scheme=scheme) as page:
-        for name, html in shown(LANGUAGES["en"], Audience.INSIDER).items():
-            page.set_content(html)
-            assert violations(page) == [], name
+def test_axe_finds_nothing_light_or_dark(tab):
+    wrong = {}
+    for page in structures():
+        tab.light()
+        tab.show(page.html)
+        wrong[page.name, "light"] = tab.complaints()
+        tab.light(dark=True)
+        wrong[page.name, "dark"] = tab.complaints()
+    assert len(wrong) > 50
+    assert {where: found for where, found in wrong.items() if found} == {}
 
 
-@pytest.mark.parametrize("tag", LANGUAGES)
-@pytest.mark.parametrize("audience", Audience)
-def test_nor_in_any_language_for_any_reader(browser: Browser, tag: str, audience: Audience) -> None:
-    reports = shown(LANGUAGES[tag], audience)
-    with page_of(browser, width=375) as page:
-        for name in TELLING:
-            page.set_content(reports[name])
-            assert violations(page) == [], name
-            assert page.get_attribute("html", "lang") == tag
+@pytest.mark.parametrize("width", [375, 1000])
+def test_every_structure_fits_any_width(tab, width):
+    tab.wide(width)
+    wrong = {}
+    for page in structures():
+        tab.show(page.html)
+        wrong[page.name] = seen.width(tab, page)
+    assert {name: found for name, found in wrong.items() if found} == {}
 
 
-@pytest.mark.parametrize(("scheme", "least"), [("light", 5.8), ("dark", 7.4)])
-def test_text_stands_out_as_much_as_the_style_says(browser: Browser, scheme: str, least: float) -> None:
-    with page_of(browser, scheme=scheme) as page:
-        page.set_content(form_of(compose(MIXTURE), "html"))
-        assert lowest_contrast(page) >= least
+@pytest.mark.parametrize(("dark", "least"), [(False, 5.8), (True, 7.4)], ids=["light", "dark"])
+def test_text_stands_out_as_much_as_the_style_says(tab, dark, least):
+    tab.light(dark=dark)
+    tab.show(one(MIXTURE).html)
+    assert tab.lowest_contrast() >= least
 
 
-@pytest.mark.parametrize("width", [320, 375, 1000])
-def test_nobody_has_to_scroll_sideways(browser: Browser, width: int) -> None:
-    long = Mailbox("a" * 64, f"{'b' * 60}.{'c' * 60}.example")
-    words = said(550, "5.1.1", "x" * 400)
-    reports = shown(LANGUAGES["de"], Audience.POSTMASTER)
-    reports["long"] = form_of(compose(facts(line(str(long), diagnosis=words), subject="y" * 200)), "html")
-    with page_of(browser, width=width) as page:
-        for name, html in reports.items():
-            page.set_content(html)
-            assert not is_wider_than_the_window(page), name
+def test_dark_is_dark(tab):
+    page = one(MIXTURE)
+    tab.show(page.html)
+    light = tab.ask("getComputedStyle(document.body).backgroundColor")
+    tab.light(dark=True)
+    dark = tab.ask("getComputedStyle(document.body).backgroundColor")
+    assert light == "rgb(255, 255, 255)"
+    assert max(map(int, re.findall(r"\d+", dark))) < 40
 
 
-def test_nothing_is_fetched_and_nothing_runs(browser: Browser) -> None:
-    asked: list[str] = []
-    with page_of(browser) as page:
-        page.on("request", lambda request: asked.append(request.url))
-        for html in shown(LANGUAGES["en"], Audience.POSTMASTER).values():
-            page.set_content(html)
-            assert page.locator("script, img, iframe, object, embed, link, form, svg").count() == 0
-            assert page.locator("a:not([href^='mailto:'])").count() == 0
-    assert asked == []
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_links_are_reached_and_show_it(tab, dark):
+    tab.light(dark=dark)
+    for page in (one(MIXTURE), one("de/postmaster/mixture")):
+        tab.show(page.html)
+        assert tab.ask("document.links.length") >= 2
+        assert seen.focus(tab, page) == []
 
 
-HOSTILE = '<script>document.title="owned"</script><img src=x onerror=alert(1)>"\'&amp;'
+def test_text_has_the_size_that_its_reader_chose(tab):
+    page = one(MIXTURE)
+    tab.wide(min(TELEPHONES))
+    measure = """['h1', 'h2', 'p', '.said', 'section p']
+        .map(name => parseFloat(getComputedStyle(document.querySelector(name)).fontSize))"""
+    tab.show(page.html)
+    usual = tab.ask(measure)
+    tab.show(page.html.replace("<style>", "<style>html{font-size:200%}"))
+    assert tab.ask(measure) == [2 * size for size in usual]
+    assert seen.width(tab, page) == []
 
 
-def hostile() -> ReportFacts:
-    refusal = said(550, "5.1.1", HOSTILE)
-    return facts(
-        line("bert@customer.example", diagnosis=replace(refusal, host=HOSTILE, tls=HOSTILE)),
-        subject=HOSTILE,
-        contact=HOSTILE,
-        hello=HOSTILE,
-    )
+def test_it_reads_as_well_where_the_style_is_dropped(tab):
+    page = one(MIXTURE)
+    bare = replace(page, html=re.sub(r"<style>.*?</style>", "", page.html, flags=re.DOTALL))
+    assert bare.html != page.html
+    tab.wide(375)
+    tab.show(bare.html)
+    assert tab.complaints() == []
+    for question in seen.QUICK:
+        if question is not seen.sizes:
+            assert question(tab, bare) == [], question.__name__
 
 
-def test_a_value_is_text_whatever_stands_in_it(browser: Browser) -> None:
-    with page_of(browser) as page:
-        page.set_content(form_of(compose(hostile()), "html"))
-        assert page.title() != "owned"
-        assert page.locator("script, img").count() == 0
-        assert page.inner_text("main").count("<script>") >= 3
+def test_a_language_from_right_to_left_stands_so(tab):
+    facts = next(specimens()).facts
+    arabic = shown("mixture", replace(facts, language=Language("ar")))
+    tab.wide(375)
+    tab.show(arabic.html)
+    assert tab.ask("getComputedStyle(document.body).direction") == "rtl"
+    assert tab.complaints() == []
+    assert {q.__name__: found for q in seen.QUICK if (found := q(tab, arabic))} == {}
 
 
-def words_of(text: str) -> list[str]:
-    # Numbers and marks of lists are made by the browser, as ">" and rules are by the plain text.
-    return re.findall(r"[\w@.:+]*\w", re.sub(r"(?m)^\s*\d+\. ", "", text))
+def test_what_others_wrote_is_shown_and_is_not_html(tab):
+    page = hostile()
+    assert page.text.count("<script>") == 4
+    for width in TELEPHONES:
+        tab.wide(width)
+        tab.show(page.html)
+        assert tab.ask("document.body.innerText").count(MARKUP) == 4
+        assert tab.ask("document.querySelector('h3').innerText") == '"<b>&lt;x"@evil.example'
+        assert tab.ask("document.links[0].textContent") == '"<i>&"@evil.example'
+        assert tab.ask("document.links[0].href") == "mailto:%22%3Ci%3E%26%22@evil.example"
+        assert {q.__name__: found for q in seen.QUICK if (found := q(tab, page))} == {}
+    assert tab.complaints() == []
 
 
-@pytest.mark.parametrize("tag", LANGUAGES)
-def test_it_is_read_aloud_as_the_plain_text_is_read(browser: Browser, tag: str) -> None:
-    with page_of(browser) as page:
-        for specimen in specimens(LANGUAGES[tag]):
-            if specimen.name not in TELLING:
-                continue
-            report = composed(specimen)
-            page.set_content(form_of(report, "html"))
-            aloud = "\n".join(page.locator("h1, h2, h3, p, dt, dd, li, pre").evaluate_all(
-                "all => all.map(one => [...one.childNodes].filter(n => !['H3', 'P', 'UL', 'PRE'].includes("
-                "n.nodeName)).map(n => n.textContent).join(''))"
-            ))  # fmt: skip
-            text = form_of(report, "plain")
-            assert [word.lower() for word in words_of(aloud)] == [word.lower() for word in words_of(text)]
+def test_the_longest_words_fit_a_telephone(tab):
+    page = endless()
+    for width in TELEPHONES:
+        tab.wide(width)
+        tab.show(page.html)
+        assert seen.width(tab, page) == []
 
 
-def test_each_link_can_be_reached_by_keyboard_and_shows_it(browser: Browser) -> None:
-    with page_of(browser) as page:
-        page.set_content(form_of(compose(MIXTURE), "html"))
-        count = page.locator("a").count()
-        assert count >= 2
-        for number in range(count):
-            page.keyboard.press("Tab")
-            assert (
-                page.evaluate("document.activeElement.textContent")
-                == page.locator("a").nth(number).inner_text()
-            )
-            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+# --- Each of these would have been noticed --------------------------------------------------------------
 
 
-def test_headings_are_an_outline(browser: Browser) -> None:
-    with page_of(browser) as page:
-        page.set_content(form_of(compose(MIXTURE), "html"))
-        levels = page.locator("h1, h2, h3").evaluate_all("all => all.map(one => +one.nodeName[1])")
-        assert levels[0] == 1
-        assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in pairwise(levels))
+def spoilt(pattern, by):
+    page = one(MIXTURE)
+    html = re.sub(pattern, by, page.html, count=1, flags=re.DOTALL)
+    assert html != page.html
+    return replace(page, html=html)
+
+
+@pytest.mark.parametrize(
+    ("question", "pattern", "by"),
+    [
+        (seen.order, "Send it again to those two only, not to everyone.", "Send it again."),
+        (seen.order, r"(<dl>.*?</dl>)(.*)</main>", r"\2\1</main>"),
+        (seen.order, "</h1>\\s*<p>", "</h1><p hidden>"),
+        (seen.width, "sales@suplier", "s" * 60 + '<span style="white-space:nowrap">' + "s" * 60 + "</span>"),
+        (seen.width, "overflow-wrap:anywhere", "min-width:30rem"),
+        (seen.requests, "<h1>", '<img src="https://x.example/seen.gif" alt=""><h1>'),
+        (seen.requests, "main{", "main{background:url(https://x.example/seen.gif);"),
+        (seen.programs, "<h1>", "<script></script><h1>"),
+        (seen.programs, "<h1>", '<h1 onclick="x()">'),
+        (seen.programs, "mailto:", "https://x.example/"),
+        (seen.sizes, "p,ul{", "p,ul{font-size:.9rem;"),
+        (seen.sizes, r"section\{margin-top:2rem;font-size:\.875rem", "section{font-size:.7rem"),
+        (seen.language, '<html lang="en">', '<html lang="de">'),
+        (seen.outline, "<h2>(.*?)</h2>", r"<p>\1</p>"),
+        (seen.outline, "<h1>(.*?)</h1>", r"<h2>\1</h2>"),
+        (seen.focus, r"a:focus-visible\{[^}]*\}", "a:focus-visible{outline:none}"),
+        (seen.focus, "<a ", '<a tabindex="-1" '),
+    ],
+)
+def test_a_page_that_is_spoilt_is_noticed(tab, question, pattern, by):
+    page = spoilt(pattern, by)
+    tab.wide(min(TELEPHONES))
+    tab.show(page.html)
+    assert question(tab, page) != []
+
+
+@pytest.mark.parametrize(
+    ("dark", "pattern", "by", "rule"),
+    [
+        (False, r"dt\{color:[^}]*\}", "dt{color:#999}", "color-contrast"),
+        (True, r"a\{color:#8ab4f8\}", "a{color:#0b57d0}", "color-contrast"),
+        (False, r' lang="en"', "", "html-has-lang"),
+        (False, "<title>.*?</title>", "", "document-title"),
+        (False, "<main>(.*)</main>", r"\1", "landmark-one-main"),
+        (False, "<ol>", "<ol><p>x</p>", "list"),
+    ],
+)
+def test_axe_notices_a_page_that_is_spoilt(tab, dark, pattern, by, rule):
+    tab.light(dark=dark)
+    tab.show(spoilt(pattern, by).html)
+    assert [found for found in tab.complaints() if found.startswith(rule)]

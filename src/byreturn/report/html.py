@@ -23,23 +23,25 @@ _STYLE: Final = """\
 :root{color-scheme:light dark}
 body{margin:0;padding:1rem;font:100%/1.5 system-ui,sans-serif;color:#222;background:#fff}
 main{max-width:42rem;margin:0 auto;overflow-wrap:anywhere}
-h1{font-size:1.4rem;line-height:1.3;margin:0 0 .5rem}
+h1{font-size:1.4rem;line-height:1.3;margin:0 0 .5rem;text-wrap:balance}
+h1+p{font-size:1.1rem}
 h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #767676}
 h3{font-size:1rem;margin:1rem 0 0}
 p,ul{margin:.25rem 0}
-ol{padding-left:1.75rem}
+ol{padding-inline-start:1.75rem}
 li{margin:.25rem 0}
 li li{margin:0}
-li ul{margin:.5rem 0;padding:.25rem .75rem .25rem 1.75rem;border-left:3px solid #0b57d0;background:#eef3fc}
+li ul{margin:.5rem 0;padding-block:.4rem;padding-inline:1.75rem .75rem;list-style:disc;background:#eef3fc;
+border-inline-start:3px solid #0b57d0}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1rem;margin:1rem 0 0}
 dt{color:#555}
 dd{margin:0}
 hr{margin:2rem 0 1rem;border:0;border-top:1px solid #767676}
 section{margin-top:2rem;font-size:.875rem;color:#555}
 section h2{font-size:1rem}
-pre{margin:.25rem 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8125rem}
+.said{white-space:pre-wrap;font-family:ui-monospace,monospace;font-size:.8125rem}
 a{color:#0b57d0}
-a:focus-visible{outline:3px solid}
+a:focus-visible{outline:3px solid;outline-offset:2px}
 @media (max-width:24rem){dl{display:block}dd{margin:0 0 .5rem}}
 @media (prefers-color-scheme:dark){
 body{color:#eee;background:#121212}
@@ -48,13 +50,16 @@ a{color:#8ab4f8}
 li ul{border-color:#8ab4f8;background:#1c2333}
 }
 """
+# Languages that are written from right to left, so that whoever translates into one needs no code for it.
+_RIGHT_TO_LEFT: Final = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 
 def html_text(page: Page) -> str:
     """Write a page as an HTML document."""
     out = [
-        f'<!DOCTYPE html>\n<html lang="{_value(page.tag)}">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<!DOCTYPE html>\n<html lang="{_value(page.tag)}"{_direction(page.tag)}>\n<head>\n'
+        '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
         f"<title>{_value(page.title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"<h1>{_value(page.headlines[0])}</h1>\n"
     ]
@@ -72,6 +77,10 @@ def html_text(page: Page) -> str:
         out.append("</ol>\n")
     out.append("</section>\n</main>\n</body>\n</html>\n")
     return "".join(out)
+
+
+def _direction(tag: str) -> str:
+    return ' dir="rtl"' if tag.partition("-")[0].lower() in _RIGHT_TO_LEFT else ""
 
 
 def _rows(rows: Iterable[Row]) -> Iterator[str]:
@@ -107,9 +116,9 @@ def _item(item: Item, page: Page) -> Iterator[str]:
 
 
 def _evidence(evidence: Evidence) -> str:
-    words = "\n".join(_value(line) for line in evidence.verbatim)
-    # A line end directly after <pre> is dropped by who reads it, so that an empty first line would be lost.
-    verbatim = f"\n<pre>{words}</pre>" if words else ""
+    # Not <pre>: its lines are not broken where the style is dropped, and a telephone has to be scrolled.
+    words = "<br>".join(_value(line) for line in evidence.verbatim)
+    verbatim = f'\n<p class="said">{words}</p>' if words else ""
     return f'<li value="{evidence.number}">{_value(evidence.told)}{verbatim}</li>\n'
 
 
