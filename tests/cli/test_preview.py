@@ -23,6 +23,13 @@ def test_one_language_alone(byreturn, tmp_path):
     out = tmp_path / "gallery"
     result = byreturn("preview-report", "--out", str(out), "--language", "de")
     assert result.status == 0
+    assert " reports in 1 language: " in result.out
+    assert [path.name for path in out.iterdir() if path.is_dir()] == ["de"]
+
+
+def test_a_language_as_people_write_its_tag(byreturn, tmp_path):
+    out = tmp_path / "gallery"
+    assert byreturn("preview-report", "--out", str(out), "--language", "DE").status == 0
     assert [path.name for path in out.iterdir() if path.is_dir()] == ["de"]
 
 
@@ -41,3 +48,20 @@ def test_a_folder_that_cannot_be(byreturn, tmp_path):
     result = byreturn("preview-report", "--out", str(blocked), "--language", "en")
     assert (result.status, result.out) == (78, "")
     assert "Name another folder with --out." in result.err
+
+
+def test_a_file_that_cannot_be_written(byreturn, tmp_path):
+    out = tmp_path / "gallery"
+    in_the_way = out / "en" / "internal" / "mixture.eml"
+    in_the_way.mkdir(parents=True)
+    result = byreturn("preview-report", "--out", str(out), "--language", "en")
+    assert (result.status, result.out) == (78, "")
+    assert f"{in_the_way}: Is a directory. Nothing more was written." in result.err
+
+
+def test_the_index_cannot_be_written(byreturn, tmp_path):
+    out = tmp_path / "gallery"
+    (out / "index.html").mkdir(parents=True)
+    result = byreturn("preview-report", "--out", str(out), "--language", "en")
+    assert (result.status, result.out) == (78, "")
+    assert "index.html: Is a directory." in result.err
