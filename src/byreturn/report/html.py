@@ -25,7 +25,7 @@ body{margin:0;padding:1rem;font:100%/1.5 system-ui,sans-serif;color:#222;backgro
 main{max-width:42rem;margin:0 auto;overflow-wrap:anywhere}
 h1{font-size:1.4rem;line-height:1.3;margin:0 0 .5rem;text-wrap:balance}
 h1+p{font-size:1.1rem}
-h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #767676}
+h2{font-size:1.1rem;line-height:1.3;margin:2rem 0 .5rem;border-bottom:1px solid #767676}
 h3{font-size:1rem;margin:1rem 0 0}
 p,ul{margin:.25rem 0}
 ol{padding-inline-start:1.75rem}
