@@ -105,7 +105,7 @@ def test_links_are_reached_and_show_it(tab, dark):
 def test_text_has_the_size_that_its_reader_chose(tab):
     page = one(MIXTURE)
     tab.wide(min(TELEPHONES))
-    measure = """['h1', 'h2', 'p', '.said', 'section p']
+    measure = """['h1', 'h2', 'dd', 'li p', '.said', 'section p']
         .map(name => parseFloat(getComputedStyle(document.querySelector(name)).fontSize))"""
     tab.show(page.html)
     usual = tab.ask(measure)
