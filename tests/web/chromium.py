@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Playwright, Route, async_playwright
 
 PROGRAM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NEEDS_CHROMIUM: Final = [
@@ -134,6 +134,11 @@ class Chromium:
         return Tab(page, self._loop)
 
 
+async def _driver() -> Playwright:
+    # It looks for the loop that runs when it is made, so it is made in one.
+    return await async_playwright().start()
+
+
 @contextmanager
 def chromium() -> Iterator[Chromium]:
     """Start the browser; end it, whatever happens."""
@@ -141,7 +146,7 @@ def chromium() -> Iterator[Chromium]:
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     loop = asyncio.new_event_loop()
     try:
-        driver = loop.run_until_complete(async_playwright().start())
+        driver = loop.run_until_complete(_driver())
         try:
             browser = loop.run_until_complete(
                 driver.chromium.launch(executable_path=PROGRAM, args=options, timeout=_PATIENCE)
