@@ -44,9 +44,7 @@ class Tab:
         self.dialogues: list[str] = []
         self._page = page
         self._loop = loop
-        page.set_default_timeout(_PATIENCE)
-        page.on("dialog", self._close)
-        self._do(page.route("**/*", self._answer))
+        self._do(self._prepare())
 
     def show(self, html: str) -> None:
         """Load a page as if a mail program had it."""
@@ -101,6 +99,11 @@ class Tab:
         checks = [check for kind in ("passes", "violations") for rule in found[kind]
                   for node in rule["nodes"] for check in node["any"] if check["data"]]  # fmt: skip
         return min(float(check["data"]["contrastRatio"]) for check in checks)
+
+    async def _prepare(self) -> None:
+        self._page.set_default_timeout(_PATIENCE)
+        self._page.on("dialog", self._close)
+        await self._page.route("**/*", self._answer)
 
     async def _answer(self, route: Route) -> None:
         if route.request.url == _ADDRESS:
